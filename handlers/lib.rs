@@ -1,0 +1,4 @@
+//! lakehand: the pair of hands an Azure data pipeline hires.
+
+pub mod settings;
+pub mod stores;

@@ -1,0 +1,164 @@
+//! Documents: small JSON objects by collection, partition and id, with versions for
+//! compare-and-set; the semantics of an Azure Cosmos DB container.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Condition, ETag, Fault, Page, StoreError};
+
+/// The kinds of documents, one Cosmos DB container or one name in the embedded store each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collection {
+    /// One document per blob version that arrived: its steps and where it went.
+    Ledger,
+    /// One document per dataset.
+    Datasets,
+    /// Cursors and other small state of the worker.
+    State,
+    /// What `lakehand dev` has already delivered, by ETag.
+    Receipts,
+}
+
+impl Collection {
+    /// The name in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::Datasets => "datasets",
+            Self::State => "state",
+            Self::Receipts => "receipts",
+        }
+    }
+}
+
+/// The address of a document in its collection. Any text is allowed in both parts; a store that
+/// forbids some characters encodes them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Documents that are listed together share a partition.
+    pub partition: String,
+    /// Unique in the partition.
+    pub id: String,
+}
+
+impl Key {
+    /// Builds a key.
+    pub fn new(partition: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { partition: partition.into(), id: id.into() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.partition, self.id)
+    }
+}
+
+/// A stored document.
+#[derive(Clone, Debug)]
+pub struct Document<T = Value> {
+    /// Its address.
+    pub key: Key,
+    /// Its version.
+    pub etag: ETag,
+    /// Its content, a JSON object.
+    pub body: T,
+}
+
+/// A store of documents.
+///
+/// Writes are atomic and durable when they return, and conditions hold across processes.
+#[async_trait]
+pub trait Documents: Send + Sync + fmt::Debug {
+    /// Reads one document.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there or has expired.
+    async fn get(&self, collection: Collection, key: &Key) -> Result<Document, StoreError>;
+
+    /// Creates or replaces a document under a condition and returns its new version. With `keep`,
+    /// the document expires so long after this write; an expired document counts as absent.
+    ///
+    /// # Errors
+    /// `AlreadyExists` or `Changed` if the condition does not hold.
+    async fn put(
+        &self,
+        collection: Collection,
+        key: &Key,
+        body: &Value,
+        condition: &Condition,
+        keep: Option<Duration>,
+    ) -> Result<ETag, StoreError>;
+
+    /// Removes a document.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there, `Changed` if the condition does not hold.
+    async fn delete(
+        &self,
+        collection: Collection,
+        key: &Key,
+        condition: &Condition,
+    ) -> Result<(), StoreError>;
+
+    /// One page of a partition, by id, at most `limit` documents; `token` continues.
+    ///
+    /// # Errors
+    /// `Rejected` if the token is not one of this store's.
+    async fn list(
+        &self,
+        collection: Collection,
+        partition: &str,
+        limit: usize,
+        token: Option<&str>,
+    ) -> Result<Page<Document>, StoreError>;
+
+    /// Removes expired documents, at most `limit`, and returns how many; does nothing where the
+    /// store expires them by itself.
+    ///
+    /// # Errors
+    /// The store's failure.
+    async fn purge(&self, limit: usize) -> Result<usize, StoreError>;
+
+    /// Asks for an answer, any answer.
+    ///
+    /// # Errors
+    /// Why it does not answer.
+    async fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// Reads a document as its own type, `None` if it is not there.
+///
+/// # Errors
+/// The store's failure, or `Rejected` if the document has another shape.
+pub async fn read<T: DeserializeOwned>(
+    store: &dyn Documents,
+    collection: Collection,
+    key: &Key,
+) -> Result<Option<Document<T>>, StoreError> {
+    super::optional(store.get(collection, key).await)?.map(typed).transpose()
+}
+
+/// Gives a document its own type.
+///
+/// # Errors
+/// `Rejected` if the document has another shape.
+pub fn typed<T: DeserializeOwned>(document: Document) -> Result<Document<T>, StoreError> {
+    let Document { key, etag, body } = document;
+    match serde_json::from_value(body) {
+        Ok(body) => Ok(Document { key, etag, body }),
+        Err(error) => Err(StoreError::new(Fault::Rejected, "read", key, error)),
+    }
+}
+
+/// Turns a record into the JSON object that a store keeps.
+///
+/// # Errors
+/// `Rejected` if the record cannot be written as JSON.
+pub fn body_of<T: Serialize>(key: &Key, record: &T) -> Result<Value, StoreError> {
+    serde_json::to_value(record)
+        .map_err(|error| StoreError::new(Fault::Rejected, "write", key, error))
+}
