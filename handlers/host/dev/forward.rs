@@ -1,0 +1,118 @@
+//! HTTP triggers: requests under `/api` go to the worker as they are, streamed both ways, in the
+//! manner of the host's proxy mode.
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use reqwest::Client;
+
+use super::{
+    event_grid::refuse,
+    report::Report,
+    worker::{Failure, INVOCATION_ID, Worker, connection, invocation_headers},
+};
+
+/// The second header that carries the invocation's id in proxy mode.
+const CORRELATION_ID: &str = "x-ms-invocation-id";
+
+/// Headers that concern one connection, not the message (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// The way from the front to the worker.
+#[derive(Clone, Debug)]
+pub(super) struct Forward {
+    /// Who answers.
+    pub(super) worker: Worker,
+    /// The client, without a deadline: the worker has its own.
+    pub(super) client: Client,
+    /// Where failures are printed.
+    pub(super) report: Report,
+}
+
+/// Forwards one request.
+pub(super) async fn forward(State(forward): State<Forward>, request: Request) -> Response {
+    let line = format!("{} {}", request.method(), request.uri().path());
+    match forward.send(request).await {
+        Ok(response) => response,
+        Err(failure) => {
+            forward.report.event(&format!("{line} failed: {failure}"));
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, &failure.to_string())
+        }
+    }
+}
+
+impl Forward {
+    async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let port = self.worker.port().await?;
+        let (parts, body) = request.into_parts();
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let mut headers = end_to_end(parts.headers);
+        let own = invocation_headers();
+        headers.insert(CORRELATION_ID, own[INVOCATION_ID].clone());
+        headers.extend(own);
+        let mut outgoing = self
+            .client
+            .request(parts.method, format!("http://127.0.0.1:{port}{target}"))
+            .headers(headers);
+        if !body.is_end_stream() {
+            outgoing = outgoing.body(reqwest::Body::wrap_stream(body.into_data_stream()));
+        }
+        Ok(incoming(outgoing.send().await.map_err(connection)?))
+    }
+}
+
+/// Leaves out what belongs to the connection, and what `Connection` itself names.
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+    headers
+}
+
+fn incoming(response: reqwest::Response) -> Response {
+    let status = response.status();
+    let headers = end_to_end(response.headers().clone());
+    (status, headers, Body::from_stream(response.bytes_stream())).into_response()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_the_connection_stay_behind() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Private"),
+            ("x-private", "1"),
+            ("transfer-encoding", "chunked"),
+            ("host", "localhost:7071"),
+            ("content-length", "3"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let kept = end_to_end(headers);
+        let mut names: Vec<&str> = kept.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "host"]);
+    }
+}
