@@ -1,4 +1,6 @@
 //! lakehand: the pair of hands an Azure data pipeline hires.
 
+pub mod config;
+pub mod routing;
 pub mod settings;
 pub mod stores;
