@@ -19,10 +19,7 @@ pub struct Function {
 
 /// Every Function of the app, in the order of their names.
 pub const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "health",
-        definition: include_str!("../../functions/health/function.json"),
-    },
+    Function { name: "health", definition: include_str!("../../functions/health/function.json") },
     Function {
         name: "not_found",
         definition: include_str!("../../functions/not_found/function.json"),
@@ -39,18 +36,12 @@ pub const FUNCTIONS: &[Function] = &[
         name: "route_queue",
         definition: include_str!("../../functions/route_queue/function.json"),
     },
-    Function {
-        name: "status",
-        definition: include_str!("../../functions/status/function.json"),
-    },
+    Function { name: "status", definition: include_str!("../../functions/status/function.json") },
     Function {
         name: "sweep_landing",
         definition: include_str!("../../functions/sweep_landing/function.json"),
     },
-    Function {
-        name: "trace",
-        definition: include_str!("../../functions/trace/function.json"),
-    },
+    Function { name: "trace", definition: include_str!("../../functions/trace/function.json") },
 ];
 
 /// The trigger of a Function: the one binding that starts it.
@@ -114,6 +105,13 @@ impl Function {
             RawBinding::Output => unreachable!("raw_trigger returns triggers only"),
         };
         Ok(Binding { name, trigger })
+    }
+
+    /// Whether an app setting switches it off, as the host reads it.
+    pub fn is_disabled(&self, environment: &Environment) -> bool {
+        let setting = format!("AzureWebJobs.{}.Disabled", self.name);
+        let value = environment.get(&setting).map(|value| value.trim());
+        value.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
     }
 
     fn raw_trigger(&self) -> RawBinding {

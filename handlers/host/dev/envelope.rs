@@ -24,8 +24,7 @@ pub(super) fn wire(value: Value) -> Value {
 
 /// A date as the host writes it: to the second, with a numeric offset.
 pub(super) fn wire_date(date: OffsetDateTime) -> Value {
-    let format =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00");
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00");
     let text = date.to_offset(UtcOffset::UTC).format(&format);
     Value::String(text.expect("every date has these parts"))
 }
@@ -66,7 +65,7 @@ impl Metadata {
         let sys = json!({
             "MethodName": function,
             "UtcNow": now.expect("the current date is within RFC 3339"),
-            "RandGuid": Uuid::new_v4(),
+            "RandGuid": Uuid::new_v4().to_string(),
         });
         self.0.insert(name.to_owned(), sys);
         self.0

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     envelope::{Metadata, blob_url, envelope},
-    report::Report,
+    front::refuse,
     worker::{Failure, Worker},
 };
 use crate::stores::blobs::{BlobPath, Properties};
@@ -31,8 +31,6 @@ pub(super) struct EventFunction {
     pub(super) binding: String,
     /// The worker that runs it.
     pub(super) worker: Worker,
-    /// Where failures are printed.
-    pub(super) report: Report,
 }
 
 impl EventFunction {
@@ -45,7 +43,7 @@ impl EventFunction {
     pub(super) async fn invoke(&self, envelope: &Value) -> Result<(), Failure> {
         let result = self.worker.invoke(self.function, envelope).await;
         if let Err(failure) = &result {
-            self.report.event(&format!("{} failed: {failure}", self.function));
+            self.worker.report.event(&format!("{} failed: {failure}", self.function));
         }
         result
     }
@@ -68,7 +66,7 @@ pub(super) fn blob_created(account: &Url, path: &BlobPath, properties: &Properti
         "topic": "/subscriptions/local/resourceGroups/local/providers/Microsoft.Storage/storageAccounts/local",
         "subject": format!("/blobServices/default/containers/{}/blobs/{}", path.container(), path.name()),
         "eventType": "Microsoft.Storage.BlobCreated",
-        "id": Uuid::new_v4(),
+        "id": Uuid::new_v4().to_string(),
         "eventTime": now.expect("the current date is within RFC 3339"),
         "dataVersion": "",
         "metadataVersion": "1",
@@ -147,9 +145,4 @@ async fn notify(function: &EventFunction, body: Value) -> Response {
     }
     let reason = format!("{failed} of {} events failed", results.len());
     refuse(StatusCode::INTERNAL_SERVER_ERROR, &reason)
-}
-
-/// An answer of the host itself.
-pub(super) fn refuse(status: StatusCode, reason: &str) -> Response {
-    (status, Json(json!({ "error": reason }))).into_response()
 }

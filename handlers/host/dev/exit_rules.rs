@@ -62,8 +62,7 @@ impl ExitRules {
     }
 
     fn count(&mut self, now: Instant) -> u32 {
-        let forgiven =
-            self.last_error.is_none_or(|last| now.duration_since(last) > FORGIVEN_AFTER);
+        let forgiven = self.last_error.is_none_or(|last| now.duration_since(last) > FORGIVEN_AFTER);
         self.errors = if forgiven { 1 } else { self.errors + 1 };
         self.last_error = Some(now);
         self.errors
@@ -79,9 +78,7 @@ mod tests {
         let start = Instant::now();
         let mut rules = ExitRules::default();
         ends.iter()
-            .map(|&(minute, ended)| {
-                rules.judge(ended, start + Duration::from_secs(minute * 60))
-            })
+            .map(|&(minute, ended)| rules.judge(ended, start + Duration::from_secs(minute * 60)))
             .collect()
     }
 

@@ -10,9 +10,8 @@ use axum::{
 use reqwest::Client;
 
 use super::{
-    event_grid::refuse,
-    report::Report,
-    worker::{Failure, INVOCATION_ID, Worker, connection, invocation_headers},
+    front::refuse,
+    worker::{Failure, INVOCATION_ID, Worker, connection, invocation_headers, loopback_client},
 };
 
 /// The second header that carries the invocation's id in proxy mode.
@@ -32,12 +31,9 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 /// The way from the front to the worker.
 #[derive(Clone, Debug)]
 pub(super) struct Forward {
-    /// Who answers.
-    pub(super) worker: Worker,
-    /// The client, without a deadline: the worker has its own.
-    pub(super) client: Client,
-    /// Where failures are printed.
-    pub(super) report: Report,
+    worker: Worker,
+    /// Without a deadline: the worker has its own.
+    client: Client,
 }
 
 /// Forwards one request.
@@ -46,13 +42,18 @@ pub(super) async fn forward(State(forward): State<Forward>, request: Request) ->
     match forward.send(request).await {
         Ok(response) => response,
         Err(failure) => {
-            forward.report.event(&format!("{line} failed: {failure}"));
+            forward.worker.report.event(&format!("{line} failed: {failure}"));
             refuse(StatusCode::INTERNAL_SERVER_ERROR, &failure.to_string())
         }
     }
 }
 
 impl Forward {
+    /// The way to this worker.
+    pub(super) fn new(worker: Worker) -> Self {
+        Self { worker, client: loopback_client() }
+    }
+
     async fn send(&self, request: Request) -> Result<Response, Failure> {
         let port = self.worker.port().await?;
         let (parts, body) = request.into_parts();

@@ -97,9 +97,8 @@ mod tests {
 
     #[test]
     fn a_setting_wins_over_host_json() {
-        let set = |value: &str| {
-            Limits::read(&[(INITIALIZATION.to_owned(), value.to_owned())].into())
-        };
+        let set =
+            |value: &str| Limits::read(&[(INITIALIZATION.to_owned(), value.to_owned())].into());
         assert_eq!(set("00:00:02").unwrap().initialization, Duration::from_secs(2));
         let problem = set("soon").unwrap_err().to_string();
         assert!(problem.contains(INITIALIZATION) && problem.contains("00:00:30"), "{problem}");

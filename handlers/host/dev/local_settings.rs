@@ -13,7 +13,9 @@ pub(super) const FILE: &str = "local.settings.json";
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
     /// It is not JSON of the known shape.
-    #[error("{FILE}, line {line}, column {column}: {reason}; write it as {{\"Values\": {{\"NAME\": \"text\"}}}}, every value a text in quotes")]
+    #[error(
+        "{FILE}, line {line}, column {column}: {reason}; write it as {{\"Values\": {{\"NAME\": \"text\"}}}}, every value a text in quotes"
+    )]
     Syntax {
         /// Counted from 1.
         line: usize,
@@ -23,7 +25,9 @@ pub enum InvalidSettings {
         reason: String,
     },
     /// The Core Tools encrypted it, with a key that only they have.
-    #[error("{FILE} is encrypted; run `func settings decrypt` once, or set \"IsEncrypted\" to false")]
+    #[error(
+        "{FILE} is encrypted; run `func settings decrypt` once, or set \"IsEncrypted\" to false"
+    )]
     Encrypted,
 }
 
@@ -84,7 +88,10 @@ mod tests {
     #[test]
     fn errors_name_line_and_column_and_hide_values() {
         let table = [
-            ("{\n  \"Values\": {\n    \"A\": 1234567\n  }\n}", "line 3, column 16: expected a string"),
+            (
+                "{\n  \"Values\": {\n    \"A\": 1234567\n  }\n}",
+                "line 3, column 16: expected a string",
+            ),
             ("{\n  \"Values\": {\"A\": \"x\",}\n}", "line 2, column 23: trailing comma"),
             ("", "line 1, column 0: EOF"),
             ("[\"secret\"]", "line 1, column 9: expected a boolean"),

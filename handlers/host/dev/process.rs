@@ -237,7 +237,9 @@ fn describe(ended: Ended) -> String {
     match ended {
         Ended::Code(code) => format!("left with exit code {code}"),
         Ended::Signal => "was killed".to_owned(),
-        Ended::NeverReady => "did not listen in time (Initializing HttpWorker timed out)".to_owned(),
+        Ended::NeverReady => {
+            "did not listen in time (Initializing HttpWorker timed out)".to_owned()
+        }
         Ended::NotStarted => "could not be started".to_owned(),
     }
 }

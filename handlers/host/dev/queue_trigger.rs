@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     envelope::{Metadata, envelope, wire},
-    report::{Complaint, Report},
+    report::Complaint,
     stop::Stop,
     worker::{Failure, Worker},
 };
@@ -39,14 +39,12 @@ pub(super) struct QueueTrigger {
     pub(super) worker: Worker,
     /// The store of the queue.
     pub(super) queues: Arc<dyn Queues>,
-    /// Where failures are printed.
-    pub(super) report: Report,
 }
 
 impl QueueTrigger {
     /// Works on messages until it is time to stop; messages that were taken are finished.
     pub(super) async fn run(self, stop: Stop) {
-        let mut complaint = Complaint::new(self.report);
+        let mut complaint = Complaint::new(self.worker.report);
         while !stop.is_asked() {
             let taken = self.queues.receive(&self.queue, BATCH, HIDDEN).await;
             let messages = taken.as_deref().unwrap_or_default();
@@ -70,14 +68,14 @@ impl QueueTrigger {
 
     async fn retry(&self, message: &Message, failure: &Failure) -> Result<(), StoreError> {
         let tried = format!("try {} of {}", message.dequeue_count, self.tries);
-        self.report.event(&format!("{} failed, {tried}: {failure}", self.function));
+        self.worker.report.event(&format!("{} failed, {tried}: {failure}", self.function));
         if message.dequeue_count < self.tries {
             return self.queues.release(&self.queue, message, Duration::ZERO).await;
         }
         let poison = format!("{}-poison", self.queue);
         self.queues.create(&poison).await?;
         self.queues.send(&poison, &message.text).await?;
-        self.report.event(&format!("a message of {} went to {poison}", self.queue));
+        self.worker.report.event(&format!("a message of {} went to {poison}", self.queue));
         self.queues.delete(&self.queue, message).await
     }
 

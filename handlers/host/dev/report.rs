@@ -1,6 +1,9 @@
 //! What `lakehand dev` prints: one line per event, with the time in UTC, as every log has it.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, macros::format_description};
@@ -42,6 +45,29 @@ impl Report {
     pub(super) fn worker_error(self, line: &str) {
         // Nobody reads it any more: no reason to stop working.
         let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+}
+
+/// A trouble that comes again and again, told once until it is over or changes.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    report: Report,
+    last: Option<String>,
+}
+
+impl Complaint {
+    /// Nothing to complain about yet.
+    pub(super) fn new(report: Report) -> Self {
+        Self { report, last: None }
+    }
+
+    /// Takes the outcome of one more try.
+    pub(super) fn about<T>(&mut self, outcome: Result<T, impl Display>) {
+        let trouble = outcome.err().map(|trouble| trouble.to_string());
+        if let Some(trouble) = trouble.as_ref().filter(|_| trouble != self.last) {
+            self.report.event(trouble);
+        }
+        self.last = trouble;
     }
 }
 

@@ -30,6 +30,11 @@ impl Stop {
         let _ = self.0.clone().wait_for(|stop| *stop).await;
     }
 
+    /// Whether it is time to end.
+    pub(super) fn is_asked(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
     /// Does `work` until it is done or it is time to end.
     pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{
     envelope::{Metadata, envelope},
-    report::{Complaint, Report},
+    report::Complaint,
     stop::Stop,
     worker::Worker,
 };
@@ -24,17 +24,16 @@ pub(super) struct TimerTrigger {
     pub(super) binding: String,
     /// The worker that runs it.
     pub(super) worker: Worker,
-    /// Where failures are printed.
-    pub(super) report: Report,
 }
 
 impl TimerTrigger {
     /// Runs the Function until it is time to stop; a run that has begun is finished.
     pub(super) async fn run(self, stop: Stop) {
-        let mut complaint = Complaint::new(self.report);
+        let mut complaint = Complaint::new(self.worker.report);
         while stop.or(sleep(PAUSE)).await.is_some() {
             let result = self.worker.invoke(self.function, &self.envelope()).await;
-            complaint.about(result.map_err(|failure| format!("{} failed: {failure}", self.function)));
+            complaint
+                .about(result.map_err(|failure| format!("{} failed: {failure}", self.function)));
         }
     }
 

@@ -57,7 +57,8 @@ pub(super) enum Failure {
 pub(super) struct Worker {
     state: watch::Receiver<State>,
     client: Client,
-    report: Report,
+    /// Where this worker's events and failures are printed.
+    pub(super) report: Report,
     patience: Duration,
     deadline: Duration,
 }
