@@ -2,12 +2,13 @@
 //! kept as it was when the new version is not valid.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
-    settings::{ConfigSource, Environment},
+    settings::{ConfigSource, Connection, Environment},
     stores::{
         StoreError,
         blobs::{BlobPath, Blobs},
@@ -33,6 +34,18 @@ pub enum Unusable {
     Invalid(Vec<Problem>),
 }
 
+/// A configuration and the stores of the accounts that it names.
+#[derive(Debug)]
+pub struct Active {
+    /// What the file says.
+    pub config: Config,
+    /// The stores of `[[account]]`, by name.
+    pub accounts: BTreeMap<String, Arc<dyn Blobs>>,
+}
+
+/// Opens the store of another account; only `main` knows how.
+pub type OpenAccount = fn(&Connection) -> Result<Arc<dyn Blobs>, StoreError>;
+
 /// The configuration and where it comes from.
 #[derive(Debug)]
 pub struct LiveConfig {
@@ -40,12 +53,13 @@ pub struct LiveConfig {
     environment: Environment,
     landing: String,
     blobs: Arc<dyn Blobs>,
+    open_account: OpenAccount,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    config: Option<Arc<Config>>,
+    config: Option<Arc<Active>>,
     /// Why the newest version is not the one in force.
     rejected: Option<Unusable>,
     version: Option<String>,
@@ -66,8 +80,9 @@ impl LiveConfig {
         environment: Environment,
         landing: String,
         blobs: Arc<dyn Blobs>,
+        open_account: OpenAccount,
     ) -> Self {
-        Self { source, environment, landing, blobs, state: Mutex::default() }
+        Self { source, environment, landing, blobs, open_account, state: Mutex::default() }
     }
 
     /// The configuration in force, after looking for a newer version if the last look was some
@@ -75,7 +90,7 @@ impl LiveConfig {
     ///
     /// # Errors
     /// There has been no valid version yet.
-    pub async fn current(&self) -> Result<Arc<Config>, Unusable> {
+    pub async fn current(&self) -> Result<Arc<Active>, Unusable> {
         if self.is_due() {
             self.refresh().await;
         }
@@ -123,24 +138,30 @@ impl LiveConfig {
 
     fn adopt(&self, state: &mut State, version: String, text: &str) {
         state.version = Some(version);
-        match Config::parse(text, &self.surroundings()) {
-            Ok(config) => {
-                if state.config.is_some() {
-                    tracing::info!(
-                        config.routes = config.routes.len(),
-                        "a new configuration is in force"
-                    );
-                }
-                state.config = Some(Arc::new(config));
+        match self.activate(text) {
+            Ok(active) => {
+                let routes = active.config.routes.len();
+                tracing::info!(config.routes = routes, "a configuration is in force");
+                state.config = Some(Arc::new(active));
                 state.rejected = None;
             }
-            Err(problems) => {
-                let why = Unusable::Invalid(problems);
+            Err(why) => {
                 let last_good = state.config.is_some();
                 tracing::error!(reason = %why, config.last_good = last_good, "the new configuration is rejected");
                 state.rejected = Some(why);
             }
         }
+    }
+
+    fn activate(&self, text: &str) -> Result<Active, Unusable> {
+        let config = Config::parse(text, &self.surroundings()).map_err(Unusable::Invalid)?;
+        let mut accounts = BTreeMap::new();
+        for (name, connection) in &config.accounts {
+            let store = (self.open_account)(connection)
+                .map_err(|error| Unusable::Unreadable(error.to_string()))?;
+            accounts.insert(name.clone(), store);
+        }
+        Ok(Active { config, accounts })
     }
 
     fn surroundings(&self) -> Surroundings<'_> {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use toml::de::DeTable;
 
-pub use live::{LiveConfig, Unusable};
+pub use live::{Active, LiveConfig, OpenAccount, Unusable};
 use section::{Found, Problems, Section};
 
 use crate::{
@@ -29,6 +29,8 @@ pub struct Config {
     pub accounts: BTreeMap<String, Connection>,
     /// The routes, in the order in which they are tried.
     pub routes: Vec<Route>,
+    /// The container in which this configuration lies, if it lies in one.
+    pub own_container: Option<String>,
 }
 
 /// `[landing]`.
@@ -92,8 +94,24 @@ impl Config {
         let accounts = accounts(root.tables("account"), around, &problems);
         let routes = routes(root.tables("route"), &landing, &accounts, around, &problems);
         root.finish();
+        let own_container = around.own_container.map(str::to_owned);
         let found = problems.into_sorted();
-        if found.is_empty() { Ok(Self { landing, accounts, routes }) } else { Err(found) }
+        if found.is_empty() {
+            Ok(Self { landing, accounts, routes, own_container })
+        } else {
+            Err(found)
+        }
+    }
+
+    /// Why nothing may be written to a container, if that is so. The same is said of literal
+    /// containers when the configuration is read; this is for those that a capture names.
+    pub fn forbids_target(&self, container: &str) -> Option<String> {
+        if self.is_landing(container) {
+            return Some(format!(
+                "`{container}` is a landing container: its files would be routed again"
+            ));
+        }
+        (self.own_container.as_deref() == Some(container)).then(|| own_container(container))
     }
 
     /// Whether files land in the container.
