@@ -146,3 +146,124 @@ async fn notify(function: &EventFunction, body: Value) -> Response {
     let reason = format!("{failed} of {} events failed", results.len());
     refuse(StatusCode::INTERNAL_SERVER_ERROR, &reason)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use wiremock::{
+        Mock, MockServer, ResponseTemplate,
+        matchers::{any, body_string_contains},
+    };
+
+    use super::*;
+
+    /// A worker that fails events with `bad` in them.
+    async fn worker() -> (MockServer, EventFunction) {
+        let server = MockServer::start().await;
+        Mock::given(body_string_contains("bad"))
+            .respond_with(ResponseTemplate::new(503))
+            .with_priority(1)
+            .mount(&server)
+            .await;
+        let fine = ResponseTemplate::new(200).set_body_raw("{}", "application/json");
+        Mock::given(any()).respond_with(fine).mount(&server).await;
+        let worker = Worker::listening_on(server.address().port());
+        let function =
+            EventFunction { function: "route_event", binding: "event".to_owned(), worker };
+        (server, function)
+    }
+
+    async fn send(function: &EventFunction, request: Request<Body>) -> (StatusCode, Value) {
+        let (parts, body) = request.into_parts();
+        let query = Query::try_from_uri(&parts.uri).unwrap();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let state = State(function.clone());
+        let response = webhook(state, query, parts.method, parts.headers, body).await;
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    fn post(kind: &str, body: &str) -> Request<Body> {
+        Request::post("/runtime/webhooks/EventGrid?functionName=route_event")
+            .header("aeg-event-type", kind)
+            .body(Body::from(body.to_owned()))
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_handshake_returns_the_code() {
+        let (_server, function) = worker().await;
+        let body = r#"[{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"512d38b6"}}]"#;
+        let (status, answer) = send(&function, post("SubscriptionValidation", body)).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(answer, json!({"validationResponse": "512d38b6"}));
+        let (status, _) = send(&function, post("SubscriptionValidation", "[]")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn each_event_of_a_delivery_is_one_invocation() {
+        let (server, function) = worker().await;
+        let body = r#"[{"id":"1","data":{"url":"u"}},{"id":"2"}]"#;
+        let (status, _) = send(&function, post("Notification", body)).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        let mut bodies: Vec<Value> = server
+            .received_requests()
+            .await
+            .unwrap()
+            .iter()
+            .map(|request| request.body_json().unwrap())
+            .collect();
+        bodies.sort_by_key(|body| body["Data"]["event"]["id"].to_string());
+        assert_eq!(bodies[0]["Data"], json!({"event": {"id": "1", "data": {"url": "u"}}}));
+        assert_eq!(bodies[0]["Metadata"]["data"], json!({"url": "u"}));
+        assert_eq!(bodies[0]["Metadata"]["sys"]["MethodName"], "route_event");
+        assert_eq!(bodies[1]["Data"], json!({"event": {"id": "2"}}));
+    }
+
+    #[tokio::test]
+    async fn one_failure_fails_the_delivery_but_stops_no_other_event() {
+        let (server, function) = worker().await;
+        let body = r#"[{"id":"bad"},{"id":"2"},{"id":"3"}]"#;
+        let (status, _) = send(&function, post("Notification", body)).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(server.received_requests().await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_cloud_event_comes_alone_and_with_its_own_handshake() {
+        let (server, function) = worker().await;
+        let body = r#"{"specversion":"1.0","id":"1","type":"Microsoft.Storage.BlobCreated"}"#;
+        let (status, _) = send(&function, post("Notification", body)).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        assert_eq!(server.received_requests().await.unwrap().len(), 1);
+
+        let mut options = post("x", "");
+        *options.method_mut() = Method::OPTIONS;
+        let (status, _) = send(&function, options).await;
+        assert_eq!(status, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn everything_else_is_refused() {
+        let (server, function) = worker().await;
+        let table = [
+            (post("Unsubscribe", "[]"), StatusCode::ACCEPTED),
+            (post("Other", "[]"), StatusCode::BAD_REQUEST),
+            (post("Notification", "{"), StatusCode::BAD_REQUEST),
+            (post("Notification", "[1]"), StatusCode::BAD_REQUEST),
+            (
+                Request::post("/runtime/webhooks/EventGrid?functionName=other")
+                    .body(Body::empty())
+                    .unwrap(),
+                StatusCode::NOT_FOUND,
+            ),
+        ];
+        for (request, expected) in table {
+            assert_eq!(send(&function, request).await.0, expected);
+        }
+        assert!(server.received_requests().await.unwrap().is_empty());
+    }
+}

@@ -186,3 +186,96 @@ fn is_json(content_type: &HeaderValue) -> bool {
     let media_type = text.split(';').next().unwrap_or_default().trim();
     ["application/json", "text/json"].iter().any(|json| media_type.eq_ignore_ascii_case(json))
 }
+
+#[cfg(test)]
+impl Worker {
+    /// A worker that listens already.
+    pub(super) fn listening_on(port: u16) -> Self {
+        let (_, state) = watch::channel(State::Ready(port));
+        let deadline = Duration::from_secs(10);
+        Self::new(state, Report { verbose: false }, deadline, deadline)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+    use super::*;
+
+    async fn answer(template: ResponseTemplate) -> Result<(), Failure> {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(template).mount(&server).await;
+        Worker::listening_on(server.address().port()).invoke("f", &json!({})).await
+    }
+
+    fn text(status: u16, body: &str, media_type: &str) -> ResponseTemplate {
+        ResponseTemplate::new(status).set_body_raw(body, media_type)
+    }
+
+    #[tokio::test]
+    async fn answers_are_taken_by_the_hosts_rules() {
+        const JSON: &str = "application/json";
+        let full = r#"{"Outputs":{},"Logs":["a"],"ReturnValue":null}"#;
+        let table = [
+            ("full", text(200, full, JSON), true),
+            ("empty object", text(202, "{}", "application/json; charset=utf-8"), true),
+            ("no logs", text(200, r#"{"Logs":null,"x":1}"#, "text/json"), true),
+            ("a server's error", text(503, full, JSON), false),
+            ("a redirect", text(302, full, JSON), false),
+            ("no content", ResponseTemplate::new(204), false),
+            ("empty", text(200, "", JSON), false),
+            ("null", text(200, " null", JSON), false),
+            ("an array", text(200, "[1]", JSON), false),
+            ("plain text", text(200, full, "text/plain"), false),
+            ("logs that are no texts", text(200, r#"{"Logs":[1]}"#, JSON), false),
+        ];
+        for (case, template, accepted) in table {
+            assert_eq!(answer(template).await.is_ok(), accepted, "{case}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_invocation_is_posted_as_the_host_posts_it() {
+        let server = MockServer::start().await;
+        let template = text(200, "{}", "application/json");
+        Mock::given(any()).respond_with(template).mount(&server).await;
+        let worker = Worker::listening_on(server.address().port());
+        worker.invoke("Route_Blob", &json!({"Data": {}, "Metadata": {}})).await.unwrap();
+
+        let request = server.received_requests().await.unwrap().remove(0);
+        assert_eq!((request.method.as_str(), request.url.path()), ("POST", "/Route_Blob"));
+        assert_eq!(request.headers["content-type"], "application/json; charset=utf-8");
+        assert_eq!(request.headers["transfer-encoding"], "chunked");
+        assert!(!request.headers.contains_key("content-length"));
+        let id = request.headers[INVOCATION_ID].to_str().unwrap();
+        assert!(Uuid::parse_str(id).is_ok(), "{id}");
+        assert_eq!(request.body, br#"{"Data":{},"Metadata":{}}"#);
+    }
+
+    #[tokio::test]
+    async fn an_invocation_waits_for_the_worker() {
+        let server = MockServer::start().await;
+        let template = text(200, "{}", "application/json");
+        Mock::given(any()).respond_with(template).mount(&server).await;
+        let (sender, state) = watch::channel(State::Starting);
+        let second = Duration::from_secs(10);
+        let worker = Worker::new(state, Report { verbose: false }, second, second);
+        let invocation = tokio::spawn(async move { worker.invoke("f", &json!({})).await });
+        tokio::task::yield_now().await;
+        assert!(!invocation.is_finished());
+        sender.send_replace(State::Ready(server.address().port()));
+        invocation.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_worker_given_up_fails_at_once() {
+        let (_sender, state) = watch::channel(State::Gone);
+        let second = Duration::from_secs(10);
+        let worker = Worker::new(state, Report { verbose: false }, second, second);
+        let result = worker.invoke("f", &json!({})).await;
+        assert!(matches!(result, Err(Failure::NotReady)), "{result:?}");
+    }
+}
