@@ -5,7 +5,10 @@
 //! forwards HTTP requests as they are to `/api/...`.
 
 pub mod boundary;
+pub mod dev;
 pub mod envelope;
+pub mod functions;
 pub mod invoke;
+pub mod package;
 pub mod reply;
 mod trim;

@@ -107,7 +107,7 @@ impl Settings {
         let storage = Connection::read(environment, "LAKEHAND_STORAGE", &mut reader.problems);
         let settings = Self {
             port: reader.port(),
-            lake: reader.lake(storage.is_some()),
+            lake: reader.lake(storage.is_some() || reader.blames("LAKEHAND_STORAGE")),
             storage: storage.map_or(Storage::Lake, |account| Storage::Account(Box::new(account))),
             landing: reader.container("LAKEHAND_LANDING", "landing"),
             queue: reader.container("LAKEHAND_QUEUE", "lakehand-events"),
@@ -163,6 +163,11 @@ impl Reader<'_> {
 
     fn problem(&mut self, name: &str, reason: impl Into<String>, example: &str) {
         self.problems.push(Problem::new(name, reason, example));
+    }
+
+    /// Whether a problem with this setting, or with one of its parts, is known already.
+    fn blames(&self, name: &str) -> bool {
+        self.problems.iter().any(|problem| problem.setting.contains(name))
     }
 
     fn port(&mut self) -> u16 {
