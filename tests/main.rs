@@ -4,4 +4,7 @@
 mod conformance;
 mod stores {
     mod local;
+    mod local_database;
+    mod local_disk;
+    mod local_processes;
 }
