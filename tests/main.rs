@@ -5,4 +5,7 @@ mod conformance;
 mod routing;
 mod stores {
     mod local;
+    mod local_database;
+    mod local_disk;
+    mod local_processes;
 }
