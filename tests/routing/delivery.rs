@@ -24,7 +24,6 @@ async fn a_file_moves_with_four_storage_calls() {
     let metadata = Metadata::from([("owner".to_owned(), "crm".to_owned())]);
     let attributes =
         Attributes { content_type: Some("text/csv".to_owned()), metadata, ..Attributes::default() };
-    lake.blobs.inner.create_container("processing").await.unwrap();
     lake.write_with("landing/sales/x.csv", "a,b", &attributes).await;
     assert_eq!(
         lake.arrive("landing/sales/x.csv").await.unwrap(),
@@ -278,4 +277,12 @@ async fn sixteen_deliveries_at_once_have_one_effect() {
     assert_eq!(lake.names("processing").await, ["sales/x.csv"]);
     assert_eq!(lake.names("landing").await, [""; 0]);
     assert_eq!(lake.steps("landing/sales/x.csv").await, ["delivered", "sourceRemoved"]);
+}
+
+#[tokio::test]
+async fn a_missing_container_is_made() {
+    let lake = Lake::new(&MOVE.replace("processing", "brand-new")).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert_eq!(lake.names("brand-new").await, ["sales/x.csv"]);
 }

@@ -55,7 +55,9 @@ impl Lake {
     pub async fn new(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let blobs = LocalBlobs::open(folder.path()).unwrap();
-        blobs.create_container("landing").await.unwrap();
+        for container in ["landing", "processing", "quarantine"] {
+            blobs.create_container(container).await.unwrap();
+        }
         let database =
             LocalDatabase::open(folder.path(), Arc::new(OffsetDateTime::now_utc)).unwrap();
         let environment = Environment::new();
