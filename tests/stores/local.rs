@@ -1,0 +1,1 @@
+//! The adapters for the local disk.
