@@ -1,7 +1,9 @@
 //! The integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod azurite;
 mod conformance;
 mod stores {
+    mod azure;
     mod local;
 }
