@@ -6,4 +6,7 @@ mod conformance;
 mod stores {
     mod azure;
     mod local;
+    mod local_database;
+    mod local_disk;
+    mod local_processes;
 }
