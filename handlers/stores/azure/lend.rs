@@ -33,7 +33,7 @@ pub(super) enum Lender {
     /// The account key.
     Key(hmac::Key),
     /// A key that the service gives to the identity that we are; the last one is kept.
-    Identity(Mutex<Option<Delegated>>),
+    Identity(Mutex<Option<Box<Delegated>>>),
     /// Nothing here: the signature that we came in with is all there is to pass on.
     Signature(Secret),
 }
@@ -69,7 +69,7 @@ impl Lender {
                 let mut kept = kept.lock().await;
                 let delegated = match kept.take().filter(|key| key.expiry >= loan.expiry) {
                     Some(delegated) => delegated,
-                    None => Delegated::ask(service, loan.start).await?,
+                    None => Box::new(Delegated::ask(service, loan.start).await?),
                 };
                 let query = loan.signed_by_identity(&delegated);
                 *kept = Some(delegated);

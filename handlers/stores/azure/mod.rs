@@ -70,10 +70,7 @@ impl Access {
             per_call_policies: vec![Arc::new(Retry)],
             retry: RetryOptions::none(),
             transport: Some(Transport::new(http)),
-            user_agent: UserAgentOptions {
-                application_id: Some("lakehand".to_owned()),
-                ..UserAgentOptions::default()
-            },
+            user_agent: UserAgentOptions { application_id: Some("lakehand".to_owned()) },
             ..ClientOptions::default()
         };
         let token = token(&connection.credential, &options)?;
@@ -101,7 +98,6 @@ fn token(
             Some(ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
                 user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
                 client_options: options.clone(),
-                ..ManagedIdentityCredentialOptions::default()
             }))?)
         }
     })
