@@ -3,6 +3,9 @@
 //! <https://learn.microsoft.com/rest/api/storageservices/create-service-sas> and
 //! <https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas>
 
+#[cfg(test)]
+mod tests;
+
 use azure_core::{
     Error,
     error::ErrorKind,
@@ -81,7 +84,12 @@ impl Lender {
 
 impl Delegated {
     async fn ask(service: &BlobServiceClient, now: OffsetDateTime) -> azure_core::Result<Self> {
-        let info = KeyInfo { start: Some(now), expiry: Some(now + KEY_LIFE), ..KeyInfo::default() };
+        let info = KeyInfo {
+            // The service's clock may be behind ours.
+            start: Some(now - Duration::minutes(5)),
+            expiry: Some(now + KEY_LIFE),
+            ..KeyInfo::default()
+        };
         let body: RequestContent<KeyInfo, XmlFormat> = to_xml(&info)?.into();
         let answer = service.get_user_delegation_key(body, None).await?.into_model()?;
         let missing = || Error::with_message(ErrorKind::DataConversion, "an incomplete key");
