@@ -5,6 +5,8 @@ mod azurite;
 mod conformance;
 mod stores {
     mod azure;
+    mod azure_access;
+    mod azure_requests;
     mod local;
     mod local_database;
     mod local_disk;
