@@ -1,0 +1,175 @@
+//! One SQLite file for documents and queues, shared by all processes on a lake.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use time::{
+    OffsetDateTime, PrimitiveDateTime, UtcOffset,
+    format_description::BorrowedFormatItem,
+    macros::{datetime, format_description},
+};
+
+use super::{
+    documents::LocalDocuments,
+    failure::{Failure, blocking},
+    lake::Lake,
+    queues::LocalQueues,
+};
+use crate::stores::{Fault, StoreError, documents::Documents, queues::Queues};
+
+/// What tells the time; tests move it by hand.
+pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// The version of `schema.sql`, kept in the file's `user_version`.
+const SCHEMA: i64 = 1;
+
+/// How long a statement waits for another process to finish its change.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// How long an operation may take, the wait for others included.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// As many statements as documents and queues have.
+const STATEMENTS: usize = 32;
+
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
+/// The embedded store of a lake: documents and queues in `.lakehand/lakehand.db`.
+#[derive(Clone, Debug)]
+pub struct LocalDatabase(Arc<Database>);
+
+impl LocalDatabase {
+    /// Opens the store of the lake in this folder; both are made if they are not there.
+    ///
+    /// # Errors
+    /// `Denied` if the file cannot be written, `Rejected` if it is damaged or of a later version of
+    /// lakehand.
+    pub fn open(lake: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let opened = Lake::open(lake).and_then(|lake| connect(&lake));
+        let connection = opened.map_err(|failure| failure.about("open", lake.display()))?;
+        Ok(Self(Arc::new(Database { connection: Mutex::new(connection), clock })))
+    }
+
+    /// The documents in it.
+    pub fn documents(&self) -> Arc<dyn Documents> {
+        Arc::new(LocalDocuments(Arc::clone(&self.0)))
+    }
+
+    /// The queues in it.
+    pub fn queues(&self) -> Arc<dyn Queues> {
+        Arc::new(LocalQueues(Arc::clone(&self.0)))
+    }
+}
+
+/// One connection, used by one thread at a time.
+pub(super) struct Database {
+    connection: Mutex<Connection>,
+    clock: Clock,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Runs a query; it gets the present time.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        action: &'static str,
+        subject: &(impl fmt::Display + ?Sized),
+        work: impl FnOnce(&Connection, OffsetDateTime) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(self);
+        let work = move || {
+            let connection = database.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&connection, (database.clock)())
+        };
+        blocking(action, subject, DEADLINE, work).await
+    }
+
+    /// Runs a change that happens as a whole or not at all, and survives a crash when it returns.
+    /// It gets the time at which it got its turn.
+    pub(super) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        action: &'static str,
+        subject: &(impl fmt::Display + ?Sized),
+        work: impl FnOnce(&Transaction<'_>, OffsetDateTime) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(self);
+        let work = move || {
+            let mut connection = database.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&change, (database.clock)())?;
+            change.commit()?;
+            Ok(value)
+        };
+        blocking(action, subject, DEADLINE, work).await
+    }
+
+    /// Shows that the file is there and can be read.
+    pub(super) async fn probe(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.read("reach", "lakehand.db", |connection, _| version(connection).map(drop)).await
+    }
+}
+
+fn connect(lake: &Lake) -> Result<Connection, Failure> {
+    let mut connection = Connection::open(lake.private("lakehand.db"))?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // With the write-ahead log, anything less loses the last changes when the power fails.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    if version(&connection)? != SCHEMA {
+        let _lock = lake.lock()?;
+        migrate(&mut connection)?;
+    }
+    Ok(connection)
+}
+
+fn version(connection: &Connection) -> Result<i64, Failure> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Brings the file to the present schema, unless another process has done so since we looked.
+fn migrate(connection: &mut Connection) -> Result<(), Failure> {
+    match version(connection)? {
+        0 => {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            change.execute_batch(include_str!("schema.sql"))?;
+            change.pragma_update(None, "user_version", SCHEMA)?;
+            Ok(change.commit()?)
+        }
+        SCHEMA => Ok(()),
+        later => Err(Failure::new(
+            Fault::Rejected,
+            format!("lakehand.db has version {later}, this lakehand knows {SCHEMA}; update it"),
+        )),
+    }
+}
+
+/// A time as the file holds it.
+pub(super) fn to_text(at: OffsetDateTime) -> String {
+    at.to_offset(UtcOffset::UTC).format(TIME).expect("a time in UTC has all the parts")
+}
+
+/// A time out of the file.
+pub(super) fn from_text(text: &str) -> Result<OffsetDateTime, Failure> {
+    match PrimitiveDateTime::parse(text, TIME) {
+        Ok(at) => Ok(at.assume_utc()),
+        Err(_) => Err(Failure::new(Fault::Rejected, format!("`{text}` is not a time"))),
+    }
+}
+
+/// A time to come; the end of the calendar if it is further away.
+pub(super) fn after(now: OffsetDateTime, wait: Duration) -> OffsetDateTime {
+    let wait = time::Duration::try_from(wait).unwrap_or(time::Duration::MAX);
+    now.checked_add(wait).unwrap_or(datetime!(9999-12-31 23:59:59 UTC))
+}
