@@ -111,3 +111,95 @@ pub fn split_address(address: &str) -> Option<(String, String)> {
     let name = percent_decode_str(name).decode_utf8().ok()?;
     Some((container.to_owned(), name.into_owned()))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn created(api: &str, subject: &str, url: &str) -> Value {
+        json!({"eventType": "Microsoft.Storage.BlobCreated", "subject": subject, "data": {"api": api, "url": url}})
+    }
+
+    fn arrived(path: &str) -> Event {
+        Event::Arrived(path.parse().unwrap())
+    }
+
+    #[test]
+    fn both_schemas_name_the_blob() {
+        let subject = "/blobServices/default/containers/landing/blobs/a/blobs/x%20y.csv";
+        let event = created("PutBlob", subject, "https://a.blob.core.windows.net/landing/other");
+        assert_eq!(read(&event).unwrap(), [arrived("landing/a/blobs/x%20y.csv")]);
+        let cloud = json!({"specversion": "1.0", "type": "Microsoft.Storage.BlobCreated", "source": "s",
+            "subject": subject, "data": {"api": "FlushWithClose"}});
+        assert_eq!(read(&cloud).unwrap(), [arrived("landing/a/blobs/x%20y.csv")]);
+    }
+
+    #[test]
+    fn what_is_no_arrival_of_a_file_is_other() {
+        for api in NOT_FILES {
+            let event = created(api, "/blobServices/default/containers/landing/blobs/x", "");
+            assert_eq!(read(&event).unwrap(), [Event::Other(api.to_owned())]);
+        }
+        let deleted = json!({"eventType": "Microsoft.Storage.BlobDeleted", "data": {}});
+        assert!(matches!(&read(&deleted).unwrap()[..], [Event::Other(_)]));
+        let renamed = json!({"type": "Microsoft.Storage.BlobRenamed", "subject": "/blobServices/default/containers/landing/blobs/_temporary/x",
+            "data": {"destinationUrl": "https://a.dfs.core.windows.net/landing/x%20y"}});
+        assert_eq!(read(&renamed).unwrap(), [arrived("landing/x y")]);
+    }
+
+    #[test]
+    fn lists_strings_base64_and_poison_messages_are_read() {
+        let event = created("PutBlob", "/blobServices/default/containers/landing/blobs/x", "");
+        let text = json!([event, event]).to_string();
+        assert_eq!(parse(&text).unwrap().len(), 2);
+        assert_eq!(parse(&STANDARD.encode(&text)).unwrap().len(), 2);
+        assert_eq!(read(&json!(text)).unwrap().len(), 2);
+        let poison = json!({"Type": "BlobTrigger", "ContainerName": "landing", "BlobName": "a b#"});
+        assert_eq!(read(&poison).unwrap(), [arrived("landing/a b#")]);
+    }
+
+    #[test]
+    fn malformed_events_are_errors() {
+        for value in [
+            json!(1),
+            json!({}),
+            json!({"eventType": 1}),
+            json!("no json"),
+            json!(null),
+            created("PutBlob", "odd", "not an address"),
+            created("PutBlob", "/blobServices/default/containers/landing/blobs/", ""),
+        ] {
+            assert!(read(&value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn development_addresses_start_with_the_account() {
+        let table = [
+            ("http://127.0.0.1:10000/devstoreaccount1/landing/a%2Bb", ("landing", "a+b")),
+            ("http://localhost:10000/devstoreaccount1/landing/x?sig=1", ("landing", "x")),
+            ("https://a.blob.core.windows.net/landing/a//b/", ("landing", "a//b/")),
+            ("file:///lake/landing/x", ("lake", "landing/x")),
+        ];
+        for (address, (container, name)) in table {
+            let found = split_address(address).unwrap();
+            assert_eq!((found.0.as_str(), found.1.as_str()), (container, name), "{address}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_survives_subject_and_address(name in "[^\\p{Cc}]{1,60}") {
+            let Ok(path) = BlobPath::new("landing", &name) else { return Ok(()) };
+            let subject = format!("/blobServices/default/containers/landing/blobs/{name}");
+            prop_assert_eq!(read(&created("PutBlob", &subject, "")).unwrap(), [Event::Arrived(path.clone())]);
+            let encoded = utf8_percent_encode(&name, NON_ALPHANUMERIC);
+            let address = format!("https://a.blob.core.windows.net/landing/{encoded}");
+            prop_assert_eq!(read(&created("PutBlob", "", &address)).unwrap(), [Event::Arrived(path)]);
+        }
+    }
+}

@@ -117,3 +117,71 @@ fn decode_md5(text: &str) -> Option<[u8; 16]> {
     }
     STANDARD.decode(text).ok()?.try_into().ok()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::routing::explain::imagined;
+    use time::OffsetDateTime;
+
+    fn properties(length: u64, md5: Option<[u8; 16]>) -> Properties {
+        Properties { content_md5: md5, ..imagined(length, None, OffsetDateTime::UNIX_EPOCH) }
+    }
+
+    #[test]
+    fn a_marker_without_files_holds_no_manifest() {
+        for content in [&b""[..], b"done", b"{}", b"[]", b"\xff\xfe", b"{\"rows\": 3}"] {
+            assert_eq!(parse(content), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_is_wrong_is_an_error() {
+        for content in [
+            r#"{"files": 1}"#,
+            r#"{"files": [{"size": 1}]}"#,
+            r#"{"files": [{"name": "a", "size": -1}]}"#,
+            r#"{"files": [{"name": "a", "md5": "xyz"}]}"#,
+        ] {
+            assert!(parse(content.as_bytes()).is_err(), "{content}");
+        }
+    }
+
+    #[test]
+    fn it_says_what_is_missing() {
+        let md5 = "d41d8cd98f00b204e9800998ecf8427e";
+        let content = format!(
+            "\u{feff}{{\"files\": [{{\"name\": \"a.csv\", \"size\": 3, \"md5\": \"{md5}\"}}, {{\"name\": \"b.csv\"}}]}}"
+        );
+        let manifest = parse(content.as_bytes()).unwrap().unwrap();
+        let wanted = decode_md5(md5).unwrap();
+        let (right, short) = (properties(3, Some(wanted)), properties(2, Some(wanted)));
+        let (other, unknown) = (properties(3, Some([0; 16])), properties(3, None));
+        let missing = |files: &[(&'static str, &Properties)]| {
+            manifest.missing(&files.iter().map(|(name, file)| (*name, *file)).collect())
+        };
+        let both = "a.csv is missing, and 1 more files of the manifest";
+        assert_eq!(missing(&[]).as_deref(), Some(both));
+        assert_eq!(missing(&[("a.csv", &right)]).as_deref(), Some("b.csv is missing"));
+        assert_eq!(
+            missing(&[("a.csv", &short), ("b.csv", &short)]).as_deref(),
+            Some("a.csv has 2 of 3 bytes")
+        );
+        assert_eq!(
+            missing(&[("a.csv", &other), ("b.csv", &short)]).as_deref(),
+            Some("a.csv has another MD5")
+        );
+        assert_eq!(missing(&[("a.csv", &unknown), ("b.csv", &short)]), None);
+        assert!(manifest.names("a.csv") && !manifest.names("c.csv"));
+    }
+
+    #[test]
+    fn md5_is_read_in_both_forms() {
+        assert_eq!(
+            decode_md5("1B2M2Y8AsgTpgAmY7PhCfg=="),
+            decode_md5("D41D8CD98F00B204E9800998ECF8427E")
+        );
+        assert_eq!(decode_md5("ééééééééééééééééé"), None);
+    }
+}

@@ -52,3 +52,29 @@ pub fn header_text(text: &str) -> String {
     });
     escaped.take(512).collect::<String>().trim().to_owned()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_names_one_source_version_and_one_target() {
+        let path = |text: &str| text.parse::<BlobPath>().unwrap();
+        let (source, target, etag) = (path("landing/x"), path("out/x"), ETag::new("1"));
+        let metadata = Metadata::from([(MARK.to_owned(), mark(&source, &etag, &target))]);
+        assert!(is_from(&metadata, &source, &etag, &target));
+        assert!(is_ours(&metadata, &target));
+        assert!(!is_from(&metadata, &source, &ETag::new("2"), &target));
+        assert!(!is_from(&metadata, &path("landing/y"), &etag, &target));
+        // Somebody copied our blob back to where files land: it is an arrival.
+        assert!(!is_ours(&metadata, &source));
+        assert!(!is_ours(&Metadata::new(), &target));
+    }
+
+    #[test]
+    fn header_text_is_short_printable_ascii() {
+        assert_eq!(header_text("a\r\nX-Evil: 1 é"), "a\\r\\nX-Evil: 1 \\u{e9}");
+        assert_eq!(header_text(&"x".repeat(600)).len(), 512);
+    }
+}

@@ -13,10 +13,12 @@ pub mod explain;
 pub mod ledger;
 mod manifest;
 pub mod mark;
+pub mod outcome;
 pub mod pattern;
 pub mod route;
 pub mod sweep;
 pub mod template;
+pub mod trace;
 pub mod transfer;
 
 use std::time::Instant;

@@ -201,3 +201,83 @@ fn field(inside: &str) -> Result<Piece, Syntax> {
     }
     Ok(Piece::Field { name: name.to_owned(), open })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn captures(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
+        let found = Pattern::parse(pattern).unwrap().captures(&path.parse().unwrap())?;
+        Some(found.into_iter().collect())
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
+        Some(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn captures_hold_what_they_took() {
+        let table = [
+            ("landing/{file}", "landing/x.csv", pairs(&[("file", "x.csv")])),
+            ("landing/{file}", "landing/a/x.csv", None),
+            ("landing/{file...}", "landing/a//x.csv", pairs(&[("file", "a//x.csv")])),
+            ("landing/{a}/{b...}", "landing/s/t/u", pairs(&[("a", "s"), ("b", "t/u")])),
+            ("landing/{a}/{b...}", "landing/s/", None),
+            (
+                "landing/{stem}.{ext}",
+                "landing/x.tar.gz",
+                pairs(&[("ext", "gz"), ("stem", "x.tar")]),
+            ),
+            ("landing/a+(b)[c].{ext}", "landing/a+(b)[c].csv", pairs(&[("ext", "csv")])),
+            ("landing/{{x}}/{f}", "landing/{x}/y", pairs(&[("f", "y")])),
+            ("landing/{f}", "landing/仓库 %20#?.csv", pairs(&[("f", "仓库 %20#?.csv")])),
+            ("landing/{f}", "Landing/x".to_lowercase().as_str(), pairs(&[("f", "x")])),
+            ("landing/Sales/{f}", "landing/sales/x", None),
+        ]
+        .map(|(pattern, path, wanted)| (pattern, path.to_owned(), wanted));
+        for (pattern, path, wanted) in table {
+            assert_eq!(captures(pattern, &path), wanted, "{pattern} on {path}");
+        }
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let table = [
+            ("landing/{file", Syntax::Brace('{')),
+            ("landing/file}", Syntax::Brace('}')),
+            ("landing/{1st}", Syntax::Name("1st".to_owned())),
+            ("landing/{}", Syntax::Name(String::new())),
+            ("landing/{a}/{a}", Syntax::Repeated("a".to_owned())),
+            ("landing/{a}{b}", Syntax::Adjacent("b".to_owned())),
+            ("landing/{path...}", Syntax::Reserved("path".to_owned())),
+            ("landing", Syntax::NoPath),
+            ("/x", Syntax::NoPath),
+        ];
+        for (pattern, fault) in table {
+            assert_eq!(Pattern::parse(pattern).unwrap_err(), fault, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_what_stands_before_the_last_capture() {
+        let pattern = Pattern::parse("landing/drives/{dataset}/{file...}").unwrap();
+        let folder = pattern.folder(&"landing/drives/q1/a/b.csv".parse().unwrap());
+        assert_eq!(folder.as_deref(), Some("drives/q1/"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_comes_through_an_open_capture(name in "[^\\p{Cc}]{1,60}") {
+            let Ok(path) = BlobPath::new("landing", &name) else { return Ok(()) };
+            let pattern = Pattern::parse("landing/{file...}").unwrap();
+            prop_assert_eq!(&pattern.captures(&path).unwrap()["file"], &name);
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[a-z{}./]{0,20}") {
+            let _ = Pattern::parse(&text);
+        }
+    }
+}

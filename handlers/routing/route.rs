@@ -180,3 +180,68 @@ fn starts_with(text: &str, start: &str) -> bool {
     let (text, start) = (text.as_bytes(), start.as_bytes());
     text.len() >= start.len() && text[..start.len()].eq_ignore_ascii_case(start)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::routing::explain::imagined;
+    use time::OffsetDateTime;
+
+    fn check(when: &When, name: &str, change: impl FnOnce(&mut Properties)) -> Result<(), String> {
+        let mut properties =
+            imagined(10, Some("Text/CSV; charset=utf-8".to_owned()), OffsetDateTime::UNIX_EPOCH);
+        change(&mut properties);
+        let path = BlobPath::new("landing", name).unwrap();
+        when.check(&path, &properties).map_err(|mismatch| mismatch.to_string())
+    }
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn extensions_are_compared_without_case_and_may_be_double() {
+        let when = When { extension: words(&["csv", "csv.gz"]), ..When::default() };
+        for (name, fits) in [
+            ("a.CSV", true),
+            ("a.csv.GZ", true),
+            ("a.gz", false),
+            ("csv", false),
+            (".csv", true),
+            ("é", false),
+        ] {
+            assert_eq!(check(&when, name, |_| ()).is_ok(), fits, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_condition_says_why_it_fails() {
+        let metadata = BTreeMap::from([("Source".to_owned(), "crm".to_owned())]);
+        let table = [
+            (When { min_size: Some(11), ..When::default() }, "fewer than min_size 11"),
+            (When { max_size: Some(9), ..When::default() }, "more than max_size 9"),
+            (
+                When { content_type: words(&["image/*"]), ..When::default() },
+                "`Text/CSV` is none of image/*",
+            ),
+            (When { metadata, ..When::default() }, "no Source = crm"),
+        ];
+        for (when, reason) in table {
+            assert!(check(&when, "x", |_| ()).unwrap_err().contains(reason), "{reason}");
+        }
+        let text = When { content_type: words(&["text/*"]), ..When::default() };
+        assert_eq!(check(&text, "x", |_| ()), Ok(()));
+        assert!(check(&text, "x", |properties| properties.content_type = None).is_err());
+    }
+
+    #[test]
+    fn metadata_names_have_no_case() {
+        let metadata = BTreeMap::from([("Source".to_owned(), "crm".to_owned())]);
+        let when = When { metadata, ..When::default() };
+        let found = check(&when, "x", |properties| {
+            properties.metadata.insert("source".to_owned(), "crm".to_owned());
+        });
+        assert_eq!(found, Ok(()));
+    }
+}

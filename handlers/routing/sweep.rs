@@ -11,9 +11,10 @@ use serde_json::json;
 
 use super::{
     Routing, Source,
-    arrival::{Line, Outcome, arrive, has_rested, is_folder, receive},
+    arrival::{arrive, has_rested, is_folder, receive},
     events::{self, Event},
     mark,
+    outcome::{Line, Outcome},
     route::choose,
 };
 use crate::stores::{

@@ -152,3 +152,73 @@ pub fn version_name(target: &BlobPath, facts: &Facts<'_>) -> Result<BlobPath, In
     let dot = name[leaf..].find('.').filter(|dot| *dot > 0).map_or(name.len(), |dot| leaf + dot);
     BlobPath::new(target.container(), format!("{}.{stamp}{}", &name[..dot], &name[dot..]))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    fn render(template: &str, captures: &[(&str, &str)]) -> Result<String, String> {
+        let names: Vec<String> = captures.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let captures: Captures = captures
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let source: BlobPath = "landing/sales/x.csv".parse().unwrap();
+        let etag = ETag::new("0x8D");
+        let landed = datetime!(2026-03-07 09:05:01 UTC);
+        let facts = Facts { captures: &captures, source: &source, etag: &etag, landed };
+        let template = Template::parse(template, &names).map_err(|error| error.to_string())?;
+        template.destination(&facts).map(|path| path.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn fields_are_filled_in() {
+        let table = [
+            ("out/{yyyy}/{MM}/{dd}/{HH}{mm}{ss}/{f}", "out/2026/03/07/090501/x"),
+            ("quarantine/{container}/{path}", "quarantine/landing/sales/x.csv"),
+            ("out/{{f}}/{f...}", "out/{f}/x"),
+        ];
+        for (template, wanted) in table {
+            assert_eq!(render(template, &[("f", "x")]).unwrap(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_result_that_is_no_name_is_an_error() {
+        assert!(render("{f}/x", &[("f", "No Container")]).unwrap_err().contains("container name"));
+        assert!(render("out/{f}", &[("f", "../up")]).unwrap_err().contains("blob name"));
+        assert!(render("out/{g}", &[("f", "x")]).unwrap_err().contains("nothing fills `{g}`"));
+    }
+
+    #[test]
+    fn the_guid_depends_on_the_version_alone() {
+        let path: BlobPath = "landing/x".parse().unwrap();
+        assert_eq!(guid(&path, &ETag::new("\"1\"")), guid(&path, &ETag::new("1")));
+        assert_ne!(guid(&path, &ETag::new("1")), guid(&path, &ETag::new("2")));
+        assert_ne!(
+            guid(&path, &ETag::new("1")),
+            guid(&"landing/y".parse().unwrap(), &ETag::new("1"))
+        );
+    }
+
+    #[test]
+    fn a_version_goes_before_the_extension() {
+        let source: BlobPath = "landing/x".parse().unwrap();
+        let (captures, etag) = (Captures::new(), ETag::new("1"));
+        let landed = datetime!(2026-03-07 09:05:01 UTC);
+        let facts = Facts { captures: &captures, source: &source, etag: &etag, landed };
+        let short = &guid(&source, &etag).simple().to_string()[..8];
+        for (name, start, end) in [
+            ("a.b/x.tar.gz", "a.b/x.20260307T090501Z-", ".tar.gz"),
+            ("noext", "noext.20260307T090501Z-", ""),
+            (".done", ".done.20260307T090501Z-", ""),
+            ("dir/", "dir/.20260307T090501Z-", ""),
+        ] {
+            let target = BlobPath::new("out", name).unwrap();
+            let version = version_name(&target, &facts).unwrap();
+            assert_eq!(version.name(), format!("{start}{short}{end}"));
+        }
+    }
+}
