@@ -4,6 +4,7 @@ mod running;
 
 use std::{fs, net::TcpListener};
 
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 use running::{RULES, Site, runs, send_signal, wait_for};
@@ -123,7 +124,10 @@ fn settings_are_read_from_the_file_and_their_faults_named() {
     let site = Site::new();
     let settings = r#"{"Values": {"LAKEHAND_LANDING": "arrivals", "LAKEHAND_LAKE": "lake"}}"#;
     site.write("local.settings.json", settings);
-    site.write("lakehand.toml", RULES.replace("landing", "arrivals").replace("[arrivals]", "[landing]"));
+    site.write(
+        "lakehand.toml",
+        RULES.replace("landing", "arrivals").replace("[arrivals]", "[landing]"),
+    );
     let dev = site.start(&[]);
     site.drop_file("arrivals/sales/x.csv", "x");
     site.arrives("processing/sales/x.csv", "x");
@@ -222,7 +226,7 @@ async fn the_functions_answer_under_api_with_bodies_of_any_length() {
     assert_eq!(health.status(), 200);
 
     let piece = vec![1_u8; 1 << 20];
-    let pieces = futures::stream::iter(vec![Ok::<_, std::io::Error>(piece); 20]);
+    let pieces = futures::stream::iter(vec![piece; 20]).map(Ok::<_, std::io::Error>);
     let body = reqwest::Body::wrap_stream(pieces);
     let answer = client.post(dev.url("/api/no/such/thing")).body(body).send().await.unwrap();
     assert_eq!(answer.status(), 404);

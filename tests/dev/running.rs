@@ -64,8 +64,7 @@ pub(super) struct Dev<'a> {
 impl Site {
     /// A folder with [`RULES`].
     pub(super) fn new() -> Self {
-        let site =
-            Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
+        let site = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
         site.write("lakehand.toml", RULES);
         site
     }

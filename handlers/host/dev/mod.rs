@@ -19,9 +19,9 @@ mod replay;
 mod report;
 mod scan;
 mod stop;
-mod stores;
 mod timer_trigger;
 mod triggers;
+mod watcher;
 mod worker;
 
 use std::{io, net::Ipv4Addr, path::PathBuf, time::Duration};
@@ -35,6 +35,7 @@ use tokio::{
 };
 
 pub use local_settings::InvalidSettings;
+pub use plan::local_environment;
 pub use process::GaveUp;
 
 use self::{
@@ -48,7 +49,7 @@ use self::{
 };
 use crate::{
     settings::{Environment, Problem},
-    stores::StoreError,
+    stores::{StoreError, open},
 };
 
 /// The port of the Core Tools, and ours unless another is asked for.
@@ -124,7 +125,7 @@ pub async fn run(options: Options, environment: Environment) -> Result<(), Error
         options.replay.iter().map(|file| Replay::read(file)).collect::<Result<_, _>>()?;
     let plan = Plan::read(&options, environment)?;
     let listener = listen(options.port).await?;
-    let stores = stores::open(&plan.settings)?;
+    let stores = open::open(&plan.settings)?;
     stores.blobs.create_container(&plan.settings.landing).await?;
     stores.queues.create(&plan.settings.queue).await?;
     report.text(&banner::banner(&plan, listener.local_addr()?));

@@ -1,10 +1,10 @@
 //! What `dev` is going to run: the settings, the limits and the Functions with their triggers.
 
-use std::{env, fs, io, time::Duration};
+use std::{env, fs, io, path::Path, time::Duration};
 
 use super::{Error, Options, limits::Limits, local_settings, process::Program};
 use crate::{
-    host::functions::{Binding, FUNCTIONS, Trigger},
+    host::functions::{Binding, FUNCTIONS, Function, Trigger},
     settings::{Connection, Environment, Problem, Settings},
 };
 
@@ -45,8 +45,7 @@ impl Plan {
     /// # Errors
     /// Everything that is wrong with the settings.
     pub(super) fn read(options: &Options, environment: Environment) -> Result<Self, Error> {
-        let environment = with_file(environment)?;
-        let environment = with_defaults(options, environment);
+        let environment = local_environment(environment, options.lake.as_deref())?;
         Self::new(environment).map_err(Error::Settings)
     }
 
@@ -92,23 +91,31 @@ impl Plan {
     }
 }
 
+/// The environment of this machine: `local.settings.json` of the current folder under it, and
+/// what a developer should not have to set. `lake` is the folder that the command line names.
+///
+/// # Errors
+/// [`Error::LocalSettings`] says where the file is wrong.
+pub fn local_environment(
+    environment: Environment,
+    lake: Option<&Path>,
+) -> Result<Environment, Error> {
+    let mut environment = with_file(environment)?;
+    default(&mut environment, "FUNCTIONS_WORKER_RUNTIME", "custom");
+    if let Some(lake) = lake {
+        environment.insert("LAKEHAND_LAKE".to_owned(), lake.display().to_string());
+    } else if !names_storage(&environment) {
+        default(&mut environment, "LAKEHAND_LAKE", "lake");
+    }
+    Ok(environment)
+}
+
 fn with_file(environment: Environment) -> Result<Environment, Error> {
     match fs::read_to_string(local_settings::FILE) {
         Ok(text) => Ok(local_settings::overlay(local_settings::parse(&text)?, environment)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(environment),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Fills in what a developer should not have to set.
-fn with_defaults(options: &Options, mut environment: Environment) -> Environment {
-    default(&mut environment, "FUNCTIONS_WORKER_RUNTIME", "custom");
-    if let Some(lake) = &options.lake {
-        environment.insert("LAKEHAND_LAKE".to_owned(), lake.display().to_string());
-    } else if !names_storage(&environment) {
-        default(&mut environment, "LAKEHAND_LAKE", "lake");
-    }
-    environment
 }
 
 /// Whether there is a storage account, or at least the attempt to name one.
@@ -126,7 +133,7 @@ fn default(environment: &mut Environment, name: &str, value: &str) {
 }
 
 fn plan_functions(environment: &Environment) -> Result<Vec<Planned>, Problem> {
-    let plan = |function: &crate::host::functions::Function| {
+    let plan = |function: &Function| {
         let binding = function.binding(environment)?;
         let disabled = function.is_disabled(environment);
         Ok(Planned { name: function.name, binding, disabled })
