@@ -4,7 +4,7 @@ use std::{env, fs, io, path::Path, time::Duration};
 
 use super::{Error, Options, limits::Limits, local_settings, process::Program};
 use crate::{
-    host::functions::{Binding, FUNCTIONS, Function, Trigger},
+    host::functions::{Binding, FUNCTIONS, Trigger},
     settings::{Connection, Environment, Problem, Settings},
 };
 
@@ -91,23 +91,16 @@ impl Plan {
     }
 }
 
-/// The environment of this machine: `local.settings.json` of the current folder under it, and
-/// what a developer should not have to set. `lake` is the folder that the command line names.
+/// The environment as it is on this machine: `local.settings.json` below the process's own, and the
+/// local lake where no storage is named.
 ///
 /// # Errors
-/// [`Error::LocalSettings`] says where the file is wrong.
+/// The file is there and cannot be read.
 pub fn local_environment(
     environment: Environment,
     lake: Option<&Path>,
 ) -> Result<Environment, Error> {
-    let mut environment = with_file(environment)?;
-    default(&mut environment, "FUNCTIONS_WORKER_RUNTIME", "custom");
-    if let Some(lake) = lake {
-        environment.insert("LAKEHAND_LAKE".to_owned(), lake.display().to_string());
-    } else if !names_storage(&environment) {
-        default(&mut environment, "LAKEHAND_LAKE", "lake");
-    }
-    Ok(environment)
+    Ok(with_defaults(lake, with_file(environment)?))
 }
 
 fn with_file(environment: Environment) -> Result<Environment, Error> {
@@ -116,6 +109,17 @@ fn with_file(environment: Environment) -> Result<Environment, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(environment),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Fills in what a developer should not have to set.
+fn with_defaults(lake: Option<&Path>, mut environment: Environment) -> Environment {
+    default(&mut environment, "FUNCTIONS_WORKER_RUNTIME", "custom");
+    if let Some(lake) = lake {
+        environment.insert("LAKEHAND_LAKE".to_owned(), lake.display().to_string());
+    } else if !names_storage(&environment) {
+        default(&mut environment, "LAKEHAND_LAKE", "lake");
+    }
+    environment
 }
 
 /// Whether there is a storage account, or at least the attempt to name one.
@@ -133,7 +137,7 @@ fn default(environment: &mut Environment, name: &str, value: &str) {
 }
 
 fn plan_functions(environment: &Environment) -> Result<Vec<Planned>, Problem> {
-    let plan = |function: &Function| {
+    let plan = |function: &crate::host::functions::Function| {
         let binding = function.binding(environment)?;
         let disabled = function.is_disabled(environment);
         Ok(Planned { name: function.name, binding, disabled })
