@@ -1,9 +1,14 @@
 //! The integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod azurite;
 mod conformance;
 mod dev;
 mod package;
 mod stores {
+    mod azure;
     mod local;
+    mod local_database;
+    mod local_disk;
+    mod local_processes;
 }
