@@ -4,6 +4,8 @@
 mod azurite;
 mod conformance;
 mod crash;
+mod dev;
+mod package;
 mod routing;
 mod stores {
     mod azure;
