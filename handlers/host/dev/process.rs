@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{
     exit_rules::{Ended, ExitRules, Verdict},
-    report::Report,
+    report::{Report, WorkerLog},
     stop::Stop,
     worker::{State, loopback_client},
 };
@@ -131,7 +131,8 @@ impl Process {
         let input = child.stdin.take();
         let output = child.stdout.take().expect("stdout is piped");
         let errors = child.stderr.take().expect("stderr is piped");
-        tokio::spawn(read_lines(output, move |line| report.worker_output(&line)));
+        let mut log = WorkerLog::new(report);
+        tokio::spawn(read_lines(output, move |line| log.line(&line)));
         let kept = Arc::clone(&last_lines);
         let errors = tokio::spawn(read_lines(errors, move |line| {
             report.worker_error(&line);
