@@ -3,12 +3,17 @@
 
 mod azurite;
 mod conformance;
+mod crash;
 mod dev;
 mod package;
+mod routing;
 mod stores {
     mod azure;
+    mod azure_access;
+    mod azure_requests;
     mod local;
     mod local_database;
     mod local_disk;
     mod local_processes;
 }
+mod worker;

@@ -9,15 +9,18 @@ use crate::{
     conformance::{blobs, names, queues},
 };
 
-fn open(connection_string: &str) -> (Arc<dyn Blobs>, Arc<dyn Queues>) {
+/// The services that a connection string describes.
+pub(super) fn open(connection_string: &str) -> (Arc<dyn Blobs>, Arc<dyn Queues>) {
     azure::open(&azurite::connection(connection_string)).unwrap()
 }
 
-fn lake() -> Arc<dyn Blobs> {
+/// The blobs of the first account, by its key.
+pub(super) fn lake() -> Arc<dyn Blobs> {
     open(&azurite::shared().connection_string(ACCOUNTS[0])).0
 }
 
-fn queue_service() -> Arc<dyn Queues> {
+/// The queues of the first account, by its key.
+pub(super) fn queue_service() -> Arc<dyn Queues> {
     open(&azurite::shared().connection_string(ACCOUNTS[0])).1
 }
 
