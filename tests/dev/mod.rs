@@ -93,6 +93,17 @@ fn a_killed_worker_is_started_again_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_worker_that_fails_three_times_ends_it_with_the_hosts_words() {
+    let timeout = "AzureFunctionsJobHost__customHandler__initializationTimeout";
+    let site = Site::new().with(timeout, "00:00:00");
+    let output = site.command(&["--port", "0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("Exceeded http worker restart retry count"), "{message}");
+    assert!(message.contains("Initializing HttpWorker timed out"), "{message}");
+}
+
+#[test]
 fn signals_end_it_cleanly_and_its_worker_with_it() {
     for signal in ["INT", "TERM"] {
         let site = Site::new();
