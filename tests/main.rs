@@ -3,6 +3,10 @@
 
 mod azurite;
 mod conformance;
+mod crash;
+mod dev;
+mod package;
+mod routing;
 mod stores {
     mod azure;
     mod azure_access;
@@ -12,3 +16,4 @@ mod stores {
     mod local_disk;
     mod local_processes;
 }
+mod worker;

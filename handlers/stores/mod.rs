@@ -8,6 +8,7 @@ pub mod azure;
 pub mod blobs;
 pub mod documents;
 pub mod local;
+pub mod open;
 pub mod queues;
 
 use std::fmt;

@@ -8,15 +8,18 @@ use std::{
         net::UnixListener,
     },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
+use futures::{future::join_all, join};
 use lakehand::stores::{
     Condition, ETag, Fault,
     blobs::{Attributes, BlobPath, Blobs},
     local::LocalBlobs,
 };
+use md5::{Digest, Md5};
 
 use super::local::lake;
 use crate::conformance::{
@@ -99,7 +102,8 @@ async fn forgets_the_properties_of_a_file_that_is_replaced_by_hand() {
     put(&store, &path, "again").await;
     assert_eq!(sidecars(lake.path()).len(), 1, "the old sidecar must go");
     store.delete(&path, &Condition::Always).await.unwrap();
-    assert!(sidecars(lake.path()).is_empty());
+    let properties = lake.path().join(".lakehand/properties/landing");
+    assert_eq!(fs::read_dir(properties).unwrap().count(), 0, "and nothing of it must stay");
 }
 
 #[tokio::test]
@@ -173,6 +177,48 @@ async fn prefers_the_file_dropped_where_one_was_moved_aside() {
     assert_eq!(names(&store, "landing", "").await, ["a"]);
     store.delete(&path, &Condition::Always).await.unwrap();
     assert!(names(&store, "landing", "").await.is_empty(), "the old one must not come back");
+}
+
+#[tokio::test]
+async fn moves_a_blob_back_when_it_is_written_again() {
+    let (lake, store) = lake();
+    store.create_container("landing").await.unwrap();
+    let (path, below) = (at("landing", "a"), at("landing", "a/below"));
+    put(&store, &below, "below").await;
+    put(&store, &path, "old").await;
+    store.delete(&below, &Condition::Always).await.unwrap();
+    put(&store, &path, "new").await;
+    let file = lake.path().join("landing/a");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    fs::remove_file(&file).unwrap();
+    assert_fault(store.head(&path).await, Fault::NotFound);
+}
+
+/// Somebody who only looks takes no lock, and still sees one whole version after another.
+#[tokio::test]
+async fn shows_a_blob_with_its_properties_while_it_is_replaced_and_moved() {
+    let (_lake, store) = lake();
+    store.create_container("landing").await.unwrap();
+    let (path, below) = (at("landing", "a"), at("landing", "a/below"));
+    put_marked(&store, &path, "first").await;
+    let done = AtomicBool::new(false);
+    let write = async {
+        for _ in 0..50 {
+            put(&store, &below, "below").await;
+            put_marked(&store, &path, "aside").await;
+            store.delete(&below, &Condition::Always).await.unwrap();
+            put_marked(&store, &path, "plain").await;
+        }
+        done.store(true, Ordering::SeqCst);
+    };
+    let look = || async {
+        while !done.load(Ordering::SeqCst) {
+            let (content, properties) = store.read(&path, 10).await.unwrap();
+            assert_eq!(properties.metadata, marked().metadata);
+            assert_eq!(properties.content_md5, Some(Md5::digest(&content).into()));
+        }
+    };
+    join!(write, join_all((0..4).map(|_| look())));
 }
 
 #[tokio::test]
@@ -270,10 +316,12 @@ async fn skips_names_that_no_blob_can_have() {
     drop_file(&landing.join("%!what"), "1");
     drop_file(&landing.join("%!=not-needed"), "1");
     drop_file(&landing.join("%!+piece/short"), "1");
-    drop_file(&landing.join("%!=folder/file"), "1");
+    drop_file(&landing.join("%!=folder/z"), "1");
+    drop_file(&landing.join("folder/a"), "1");
+    drop_file(&landing.join("folder/z"), "1");
     drop_file(&landing.join("line\nbreak"), "1");
     drop_file(&landing.join(std::ffi::OsStr::from_bytes(b"latin-\xe9")), "1");
-    assert_eq!(names(&store, "landing", "").await, ["good"]);
+    assert_eq!(names(&store, "landing", "").await, ["folder/a", "folder/z", "good"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,115 @@
+//! The application: its stores, and the whole route table on one page.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Extension, Json, Router,
+    body::Body,
+    extract::State,
+    http::{Method, Uri},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::json;
+use time::OffsetDateTime;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    config::{Active, LiveConfig},
+    error::Error,
+    host::{
+        boundary::{self, InvocationId},
+        invoke::invoke,
+    },
+    ops,
+    routing::{Routing, ledger::Ledger, trace},
+    settings::Settings,
+    stores::{blobs::Blobs, documents::Documents, queues::Queues},
+};
+
+/// Everything a request may need.
+#[derive(Debug)]
+pub struct App {
+    /// What the worker was told from outside.
+    pub settings: Settings,
+    /// The rules in force.
+    pub config: LiveConfig,
+    /// The landing account, or the local lake.
+    pub blobs: Arc<dyn Blobs>,
+    /// Its queues.
+    pub queues: Arc<dyn Queues>,
+    /// What the worker remembers.
+    pub documents: Arc<dyn Documents>,
+}
+
+/// The longest that an invocation starts new work, whatever the host allows: a dataset that needs
+/// more goes on with the next sweep.
+const BUDGET: Duration = Duration::from_secs(240);
+
+impl App {
+    /// What routing works with during one invocation that starts now.
+    pub fn routing<'a>(
+        &'a self,
+        active: &'a Active,
+        invocation_id: Option<&'a str>,
+    ) -> Routing<'a> {
+        let ledger = self.ledger(invocation_id);
+        let half = self.settings.function_timeout.map_or(BUDGET, |timeout| timeout / 2);
+        let deadline = Instant::now() + half.min(BUDGET);
+        Routing { active, blobs: &*self.blobs, ledger, deadline }
+    }
+
+    /// The ledger, for notes and for questions.
+    pub fn ledger<'a>(&'a self, invocation_id: Option<&'a str>) -> Ledger<'a> {
+        Ledger {
+            documents: &*self.documents,
+            retention: self.settings.ledger_retention,
+            now: OffsetDateTime::now_utc,
+            invocation_id,
+        }
+    }
+}
+
+/// The route table.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(ready))
+        .route("/api/health", get(ops::health))
+        .route("/api/status", get(ops::status))
+        .route("/api/trace", get(trace::get))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(function_or_nothing)
+        .layer(CatchPanicLayer::custom(boundary::panicked))
+        .layer(middleware::from_fn(boundary::guard))
+        .with_state(app)
+}
+
+/// The host's question whether the worker is up; asked again now and then to measure latency.
+async fn ready() -> Response {
+    Json(json!({ "status": "ready" })).into_response()
+}
+
+async fn method_not_allowed(method: Method) -> Error {
+    Error::MethodNotAllowed(method.to_string())
+}
+
+/// Only the host posts outside `/api`, to the name of a Function.
+async fn function_or_nothing(
+    State(app): State<Arc<App>>,
+    Extension(InvocationId(id)): Extension<InvocationId>,
+    method: Method,
+    uri: Uri,
+    body: Body,
+) -> Response {
+    let function = uri.path().strip_prefix('/').filter(|name| !name.contains('/'));
+    match function {
+        Some(function) if method == Method::POST => {
+            invoke(&app, function, id.as_deref(), body).await.into_response()
+        }
+        _ => Error::NoSuchAddress(uri.path().to_owned()).into_response(),
+    }
+}

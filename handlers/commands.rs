@@ -1,0 +1,122 @@
+//! What each command does; all but `serve` and `dev` print and end.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Subcommand;
+use lakehand::{
+    host::{dev, package},
+    routing::trace::trace,
+    settings::Environment,
+    stores::blobs::BlobPath,
+};
+
+use crate::{
+    check::Check,
+    serve::{open_app, serve},
+};
+
+/// What to do; `serve` when nothing is said.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Answer the Functions host (what the host starts; the default)
+    Serve {
+        /// End when the standard input ends
+        #[arg(long, hide = true)]
+        stop_with_stdin: bool,
+    },
+    /// Run on this machine: host, worker and files in a folder, no Azure needed
+    Dev {
+        /// The folder that holds containers and blobs [default: lake]
+        #[arg(long, value_name = "DIR")]
+        lake: Option<PathBuf>,
+        /// The port to serve on 127.0.0.1
+        #[arg(long, value_name = "N", default_value_t = dev::DEFAULT_PORT)]
+        port: u16,
+        /// Deliver a recorded Event Grid event at the start
+        #[arg(long, value_name = "EVENT.json")]
+        replay: Vec<PathBuf>,
+        /// Print the worker's whole log
+        #[arg(long)]
+        verbose: bool,
+    },
+    /// Validate lakehand.toml and the settings, or say where a name would go
+    Check(Check),
+    /// Show every step of one blob
+    Trace {
+        /// The blob where it landed, as container/name
+        blob: BlobPath,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a deployable app root
+    Package {
+        /// The folder to write
+        folder: PathBuf,
+        /// The lakehand.toml to put in [default: ./lakehand.toml, or else the example]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Add a local.settings.json for Azurite and `func start`
+        #[arg(long)]
+        local: bool,
+        /// Replace a lakehand.toml and a local.settings.json that are there
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve { stop_with_stdin: false }
+    }
+}
+
+impl Command {
+    pub(crate) fn run(self, environment: Environment) -> ExitCode {
+        match self {
+            Self::Serve { stop_with_stdin } => serve(environment, stop_with_stdin),
+            Self::Dev { lake, port, replay, verbose } => {
+                let options = dev::Options { lake, port, replay, verbose };
+                answer(block_on(dev::run(options, environment)))
+            }
+            Self::Check(check) => answer(block_on(check.run(environment))),
+            Self::Trace { blob, json } => answer(block_on(print_trace(environment, blob, json))),
+            Self::Package { folder, config, local, force } => {
+                let options = package::Options { folder, config, local, force };
+                answer(package::package(&options).map(|package| print!("{package}")))
+            }
+        }
+    }
+}
+
+fn answer<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().expect("the system lets a process have threads").block_on(future)
+}
+
+/// Local commands work on the local lake unless the environment names an account.
+pub(crate) fn with_local_settings(environment: Environment) -> Result<Environment, String> {
+    dev::local_environment(environment, None).map_err(|error| error.to_string())
+}
+
+async fn print_trace(environment: Environment, blob: BlobPath, json: bool) -> Result<(), String> {
+    let app = open_app(with_local_settings(environment)?).map_err(|error| error.to_string())?;
+    let trace = trace(&app.ledger(None), blob).await.map_err(|error| error.to_string())?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&trace).map_err(|error| error.to_string())?);
+    } else if trace.value.is_empty() {
+        return Err(format!("the ledger does not know {}", trace.blob));
+    } else {
+        print!("{trace}");
+    }
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! `lakehand.toml`: what the user wants done, read strictly, every problem with line and column.
+
+mod live;
+mod routes;
+mod section;
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use toml::de::DeTable;
+
+pub use live::{Active, LiveConfig, OpenAccount, Unusable};
+use section::{Found, Problems, Section};
+
+use crate::{
+    routing::{route::Route, template::Template},
+    settings::{Connection, Environment},
+    stores::blobs::is_container,
+};
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where files land, and what holds for all of them.
+    pub landing: Landing,
+    /// Other storage accounts that routes deliver to, by name.
+    pub accounts: BTreeMap<String, Connection>,
+    /// The routes, in the order in which they are tried.
+    pub routes: Vec<Route>,
+    /// The container in which this configuration lies, if it lies in one.
+    pub own_container: Option<String>,
+}
+
+/// `[landing]`.
+#[derive(Clone, Debug)]
+pub struct Landing {
+    /// The containers in which files land.
+    pub containers: Vec<String>,
+    /// Where a file goes that no route takes.
+    pub quarantine: Template,
+    /// How long a file must rest before the sweep takes it, and before an empty one counts as a file.
+    pub settle: Duration,
+    /// How many files are moved at a time.
+    pub parallel: usize,
+}
+
+/// A fault of the configuration and where it is, counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.line, self.column, self.message)
+    }
+}
+
+/// What the configuration needs to know of its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The settings that `%LAKEHAND_NAME%` in a secret field may mean.
+    pub environment: &'a Environment,
+    /// The landing container when `[landing]` names none.
+    pub landing: &'a str,
+    /// The container in which this configuration lies, if it lies in one.
+    pub own_container: Option<&'a str>,
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// Every problem, in the order of the document.
+    pub fn parse(text: &str, around: &Surroundings<'_>) -> Result<Self, Vec<Problem>> {
+        let problems = Problems::of(text);
+        let (document, syntax) = DeTable::parse_recoverable(text);
+        for error in &syntax {
+            problems.add(&error.span().unwrap_or_default(), error.message());
+        }
+        let root = Section::new(document.get_ref(), document.span(), &problems);
+        let landing = landing(root.table("landing"), around, &problems);
+        let accounts = accounts(root.tables("account"), around, &problems);
+        let routes = routes::read(root.tables("route"), &landing, &accounts, around, &problems);
+        root.finish();
+        let own_container = around.own_container.map(str::to_owned);
+        let found = problems.into_sorted();
+        if found.is_empty() {
+            Ok(Self { landing, accounts, routes, own_container })
+        } else {
+            Err(found)
+        }
+    }
+
+    /// Why nothing may be written to a container, if that is so. The same is said of literal
+    /// containers when the configuration is read; this is for those that a capture names.
+    pub fn forbids_target(&self, container: &str) -> Option<String> {
+        if self.is_landing(container) {
+            return Some(format!(
+                "`{container}` is a landing container: its files would be routed again"
+            ));
+        }
+        (self.own_container.as_deref() == Some(container)).then(|| own_container(container))
+    }
+
+    /// Whether files land in the container.
+    pub fn is_landing(&self, container: &str) -> bool {
+        self.landing.containers.iter().any(|landing| landing == container)
+    }
+}
+
+const QUARANTINE: &str = "quarantine/{container}/{path}";
+
+fn landing(
+    section: Option<Section<'_>>,
+    around: &Surroundings<'_>,
+    problems: &Problems<'_>,
+) -> Landing {
+    let quarantine = Template::parse(QUARANTINE, &[]).expect("the default template parses");
+    let mut landing = Landing {
+        containers: vec![around.landing.to_owned()],
+        quarantine,
+        settle: Duration::from_secs(10),
+        parallel: 5,
+    };
+    let Some(section) = section else { return landing };
+    let containers = section.texts("containers");
+    for container in &containers {
+        if !is_container(container.get_ref()) {
+            problems.add(
+                &container.span(),
+                format!("`{}` is not a container name", container.get_ref()),
+            );
+        } else if around.own_container == Some(container.get_ref()) {
+            problems.add(&container.span(), own_container(container.get_ref()));
+        }
+    }
+    if !containers.is_empty() {
+        landing.containers = containers.into_iter().map(Found::into_inner).collect();
+    }
+    if let Some(text) = section.text("quarantine")
+        && let Some(template) = section.parse(&text, |text| Template::parse(text, &[]))
+    {
+        check_target(&template, &text, &landing.containers, around, problems);
+        landing.quarantine = template;
+    }
+    landing.settle = section.span("settle").unwrap_or(landing.settle);
+    landing.parallel = usize::try_from(section.count("parallel", 64, 5)).unwrap_or(5);
+    section.finish();
+    landing
+}
+
+fn own_container(container: &str) -> String {
+    format!(
+        "`{container}` holds this configuration; files may not land in it or be sent to it, or a data file could replace the rules"
+    )
+}
+
+/// A destination must not feed the landing zone, nor reach the configuration.
+fn check_target(
+    template: &Template,
+    text: &Found<String>,
+    landing: &[String],
+    around: &Surroundings<'_>,
+    problems: &Problems<'_>,
+) {
+    let Some(container) = template.container() else {
+        if !template.text().contains('/') {
+            problems.add(
+                &text.span(),
+                "a container and a path are needed, such as `processing/{path}`",
+            );
+        }
+        return;
+    };
+    if landing.iter().any(|name| name == container) {
+        problems.add(
+            &text.span(),
+            format!(
+                "`{container}` is a landing container: its files would be routed again, for ever"
+            ),
+        );
+    } else if around.own_container == Some(container) {
+        problems.add(&text.span(), own_container(container));
+    } else if !is_container(container) {
+        problems.add(&text.span(), format!("`{container}` is not a container name"));
+    }
+}
+
+fn accounts(
+    sections: Vec<Section<'_>>,
+    around: &Surroundings<'_>,
+    problems: &Problems<'_>,
+) -> BTreeMap<String, Connection> {
+    let mut accounts = BTreeMap::new();
+    for section in sections {
+        let name = section.required("name", "archive");
+        let connection = section
+            .required("connection", "%LAKEHAND_ARCHIVE%")
+            .and_then(|found| Some((account(&section, &found, around, problems)?, found)));
+        if let (Some(name), Some((connection, _))) = (name, connection)
+            && accounts.insert(name.get_ref().clone(), connection).is_some()
+        {
+            problems.add(&name.span(), format!("the account `{}` is named twice", name.get_ref()));
+        }
+        section.finish();
+    }
+    accounts
+}
+
+fn account(
+    section: &Section<'_>,
+    found: &Found<String>,
+    around: &Surroundings<'_>,
+    problems: &Problems<'_>,
+) -> Option<Connection> {
+    let setting = section.parse(found, secret_setting)?;
+    let mut faults = Vec::new();
+    let connection = Connection::read(around.environment, &setting, &mut faults);
+    for fault in &faults {
+        problems.add(&found.span(), fault.to_string());
+    }
+    if connection.is_none() && faults.is_empty() {
+        problems.add(&found.span(), format!("the setting {setting} is missing; give it a connection string, or set {setting}__blobServiceUri"));
+    }
+    connection
+}
+
+/// The setting that a secret field names. A secret field holds exactly one `%LAKEHAND_NAME%` and
+/// nothing around it, so that a file cannot smuggle a setting's value into an address or a path.
+fn secret_setting(text: &str) -> Result<String, String> {
+    let inside = text.strip_prefix('%').and_then(|text| text.strip_suffix('%'));
+    let name = inside.filter(|name| {
+        name.starts_with("LAKEHAND_")
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    });
+    name.map(str::to_owned).ok_or_else(|| {
+        "a secret is never written here: name the setting that holds it, as in \"%LAKEHAND_ARCHIVE%\"".to_owned()
+    })
+}
+
+/// Whether a path has a folder called `Original`, in any case.
+pub fn is_original(path: &str) -> bool {
+    path.split('/').any(|segment| segment.eq_ignore_ascii_case("original"))
+}

@@ -1,0 +1,327 @@
+//! The worker process: started, awaited, restarted by the host's rules, ended.
+
+use std::{
+    collections::VecDeque,
+    io,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, ChildStdin, Command},
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use uuid::Uuid;
+
+use super::{
+    exit_rules::{Ended, ExitRules, Verdict},
+    report::Report,
+    stop::Stop,
+    worker::{State, loopback_client},
+};
+use crate::settings::Environment;
+
+/// The pause between two questions whether the worker listens.
+const READINESS_PAUSE: Duration = Duration::from_millis(25);
+/// How long a process may take to end when it is told to, before it is killed.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How many of its last error lines explain the end of a process.
+const LAST_LINES: usize = 3;
+
+/// The worker failed once too often.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "Exceeded http worker restart retry count. Shutting down Functions Host. The worker {ended}{}",
+    quoted(last_lines)
+)]
+pub struct GaveUp {
+    ended: String,
+    last_lines: Vec<String>,
+}
+
+/// How to start a worker.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    /// The executable.
+    pub(super) executable: PathBuf,
+    /// Its arguments.
+    pub(super) arguments: Vec<String>,
+    /// Its whole environment, but for what the host adds.
+    pub(super) environment: Environment,
+    /// The app root, and the folder it runs in.
+    pub(super) root: PathBuf,
+    /// How long it may take to listen.
+    pub(super) initialization: Duration,
+}
+
+/// Keeps a worker running until it is time to stop, or until the host's rules end it.
+///
+/// # Errors
+/// [`GaveUp`] after the third error.
+pub(super) async fn supervise(
+    program: Program,
+    state: watch::Sender<State>,
+    report: Report,
+    stop: Stop,
+) -> Result<(), GaveUp> {
+    let mut rules = ExitRules::default();
+    loop {
+        state.send_replace(State::Starting);
+        let Some((ended, last_lines)) = live(&program, &state, report, &stop).await else {
+            return Ok(());
+        };
+        match rules.judge(ended, Instant::now()) {
+            Verdict::Restart => {
+                report.event(&format!("the worker {}; starting it again", describe(ended)));
+            }
+            Verdict::GiveUp => {
+                state.send_replace(State::Gone);
+                return Err(GaveUp { ended: describe(ended), last_lines });
+            }
+            Verdict::Rest => {
+                report.event(
+                    "the worker left with exit code 0, which the host takes for intended: \
+                     every invocation fails until you start `lakehand dev` again",
+                );
+                stop.asked().await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// One life of the process, `None` if it was told to stop.
+async fn live(
+    program: &Program,
+    state: &watch::Sender<State>,
+    report: Report,
+    stop: &Stop,
+) -> Option<(Ended, Vec<String>)> {
+    let mut process = match Process::start(program, report) {
+        Ok(process) => process,
+        Err(error) => return Some((Ended::NotStarted, vec![error.to_string()])),
+    };
+    let ended = stop.or(process.serve(program.initialization, state)).await;
+    if ended.is_none_or(|ended| ended == Ended::NeverReady) {
+        process.end().await;
+    }
+    Some((ended?, process.last_lines().await))
+}
+
+struct Process {
+    child: Child,
+    /// Held apart, because waiting for a child closes what input it still owns.
+    input: Option<ChildStdin>,
+    port: u16,
+    last_lines: Arc<Mutex<VecDeque<String>>>,
+    errors: JoinHandle<()>,
+}
+
+impl Process {
+    fn start(program: &Program, report: Report) -> io::Result<Self> {
+        let port = free_port()?;
+        let mut child = program.command(port).spawn()?;
+        let last_lines = Arc::new(Mutex::new(VecDeque::new()));
+        let input = child.stdin.take();
+        let output = child.stdout.take().expect("stdout is piped");
+        let errors = child.stderr.take().expect("stderr is piped");
+        tokio::spawn(read_lines(output, move |line| report.worker_output(&line)));
+        let kept = Arc::clone(&last_lines);
+        let errors = tokio::spawn(read_lines(errors, move |line| {
+            report.worker_error(&line);
+            keep_last(&kept, line);
+        }));
+        Ok(Self { child, input, port, last_lines, errors })
+    }
+
+    /// Waits for the process to listen, says so, and waits for its end.
+    async fn serve(&mut self, initialization: Duration, state: &watch::Sender<State>) -> Ended {
+        let port = self.port;
+        tokio::select! {
+            ended = self.ended() => {
+                // The host would go on asking an absent process until the time is up.
+                return if ended == Ended::Code(0) { Ended::NeverReady } else { ended };
+            }
+            ready = timeout(initialization, listens(port)) => {
+                if ready.is_err() {
+                    return Ended::NeverReady;
+                }
+            }
+        }
+        state.send_replace(State::Ready(port));
+        self.ended().await
+    }
+
+    async fn ended(&mut self) -> Ended {
+        self.child.wait().await.map_or(Ended::Signal, Ended::from)
+    }
+
+    /// Closes the process's input, which tells it to end, and kills it if it does not.
+    async fn end(&mut self) {
+        drop(self.input.take());
+        if timeout(FAREWELL, self.child.wait()).await.is_err() {
+            // It fails only if the process has just ended, which is what was wanted.
+            let _ = self.child.kill().await;
+        }
+    }
+
+    /// The last lines of its error output, once all of it has been read.
+    async fn last_lines(&mut self) -> Vec<String> {
+        // A child of the worker may hold the pipe open; the lines so far must do then.
+        let _ = timeout(FAREWELL, &mut self.errors).await;
+        let lines = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().cloned().collect()
+    }
+}
+
+impl Program {
+    /// The command with the environment that the host gives a custom handler. Its own process
+    /// group keeps a Ctrl-C on the terminal from reaching it before its invocations are done.
+    fn command(&self, port: u16) -> Command {
+        let (port, id) = (port.to_string(), Uuid::new_v4().to_string());
+        let mut command = Command::new(&self.executable);
+        command
+            .args(&self.arguments)
+            .current_dir(&self.root)
+            .env_clear()
+            .envs(&self.environment)
+            .env("FUNCTIONS_CUSTOMHANDLER_PORT", &port)
+            .env("FUNCTIONS_HTTPWORKER_PORT", &port)
+            .env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", &id)
+            .env("FUNCTIONS_HTTPWORKER_ID", &id)
+            .env("FUNCTIONS_APP_ROOT_PATH", &self.root)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        command
+    }
+}
+
+/// A port that nothing listens on now; the worker binds it a moment later.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Asks until something answers, whatever it answers.
+async fn listens(port: u16) {
+    let client = loopback_client();
+    let address = format!("http://127.0.0.1:{port}/");
+    while client.get(&address).send().await.is_err_and(|error| error.is_connect()) {
+        sleep(READINESS_PAUSE).await;
+    }
+}
+
+async fn read_lines(stream: impl AsyncRead + Unpin, mut each: impl FnMut(String)) {
+    let mut reader = BufReader::new(stream);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
+        each(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+        line.clear();
+    }
+}
+
+fn keep_last(lines: &Mutex<VecDeque<String>>, line: String) {
+    let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.push_back(line);
+    if lines.len() > LAST_LINES {
+        lines.pop_front();
+    }
+}
+
+fn describe(ended: Ended) -> String {
+    match ended {
+        Ended::Code(code) => format!("left with exit code {code}"),
+        Ended::Signal => "was killed".to_owned(),
+        Ended::NeverReady => {
+            "did not listen in time (Initializing HttpWorker timed out)".to_owned()
+        }
+        Ended::NotStarted => "could not be started".to_owned(),
+    }
+}
+
+fn quoted(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!(":\n  {}", lines.join("\n  ")) }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{super::stop::Stopper, *};
+
+    /// A worker made of one line for the shell.
+    fn shell(line: &str) -> Program {
+        Program {
+            executable: "/bin/sh".into(),
+            arguments: vec!["-c".to_owned(), line.to_owned()],
+            environment: [("LAKEHAND_LANDING".to_owned(), "arrivals".to_owned())].into(),
+            root: std::env::temp_dir(),
+            initialization: Duration::from_millis(200),
+        }
+    }
+
+    async fn until_given_up(line: &str) -> (String, State) {
+        let (state, listening) = watch::channel(State::Starting);
+        let (_stopper, stop) = Stopper::new();
+        let report = Report { verbose: false };
+        let gave_up = supervise(shell(line), state, report, stop).await.unwrap_err();
+        let last = *listening.borrow();
+        (gave_up.to_string(), last)
+    }
+
+    #[tokio::test]
+    async fn the_third_failure_ends_it_with_the_last_words() {
+        let (message, state) =
+            until_given_up("for word in one two three four; do echo $word >&2; done; exit 7").await;
+        assert!(message.starts_with("Exceeded http worker restart retry count."), "{message}");
+        assert!(message.ends_with("left with exit code 7:\n  two\n  three\n  four"), "{message}");
+        assert_eq!(state, State::Gone);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_never_listens_is_a_failure() {
+        let (message, _) = until_given_up("exec sleep 600").await;
+        assert!(message.contains("Initializing HttpWorker timed out"), "{message}");
+        let (message, _) = until_given_up("exit 0").await;
+        assert!(message.contains("Initializing HttpWorker timed out"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_killed_worker_is_a_failure() {
+        let (message, _) = until_given_up("kill -9 $$").await;
+        assert!(message.ends_with("was killed"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn the_environment_is_the_hosts() {
+        let (message, _) = until_given_up(
+            "test $FUNCTIONS_CUSTOMHANDLER_PORT = $FUNCTIONS_HTTPWORKER_PORT &&
+             test $FUNCTIONS_CUSTOMHANDLER_WORKER_ID = $FUNCTIONS_HTTPWORKER_ID &&
+             test $FUNCTIONS_APP_ROOT_PATH = \"$PWD\" &&
+             test -z \"$HOME\" && echo $LAKEHAND_LANDING >&2; exit 1",
+        )
+        .await;
+        assert!(message.ends_with("\n  arrivals"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_worker_ends_when_its_input_does_or_is_killed() {
+        for line in ["exec cat", "exec sleep 600"] {
+            let (state, _listening) = watch::channel(State::Starting);
+            let (stopper, stop) = Stopper::new();
+            let mut program = shell(line);
+            program.initialization = Duration::from_secs(600);
+            let report = Report { verbose: false };
+            let supervisor = tokio::spawn(supervise(program, state, report, stop));
+            stopper.stop();
+            supervisor.await.unwrap().unwrap();
+        }
+    }
+}

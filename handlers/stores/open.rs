@@ -1,0 +1,52 @@
+//! Opening the stores that the settings name.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::{
+    StoreError, azure,
+    blobs::Blobs,
+    documents::Documents,
+    local::{LocalBlobs, LocalDatabase},
+    queues::Queues,
+};
+use crate::settings::{Connection, Settings, Storage};
+
+/// One store of each kind.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// The landing account, or the local lake.
+    pub blobs: Arc<dyn Blobs>,
+    /// Its queues.
+    pub queues: Arc<dyn Queues>,
+    /// What the worker remembers: the embedded store.
+    pub documents: Arc<dyn Documents>,
+}
+
+/// Opens the stores; nothing is sent to a storage account yet.
+///
+/// # Errors
+/// The lake's folder cannot be used, or no client can be built for the account.
+pub fn open(settings: &Settings) -> Result<Stores, StoreError> {
+    let database = LocalDatabase::open(&settings.lake, Arc::new(OffsetDateTime::now_utc))?;
+    let documents = database.documents();
+    match &settings.storage {
+        Storage::Lake => {
+            let blobs = Arc::new(LocalBlobs::open(&settings.lake)?);
+            Ok(Stores { blobs, queues: database.queues(), documents })
+        }
+        Storage::Account(connection) => {
+            let (blobs, queues) = azure::open(connection)?;
+            Ok(Stores { blobs, queues, documents })
+        }
+    }
+}
+
+/// Opens the blobs of another account.
+///
+/// # Errors
+/// No client can be built for the account.
+pub fn open_account(connection: &Connection) -> Result<Arc<dyn Blobs>, StoreError> {
+    azure::open(connection).map(|(blobs, _)| blobs)
+}
