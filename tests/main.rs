@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conformance;
+mod routing;
 mod stores {
     mod local;
+    mod local_database;
+    mod local_disk;
+    mod local_processes;
 }

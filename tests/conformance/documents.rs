@@ -122,7 +122,8 @@ pub(crate) async fn keeps_any_key(store: &dyn Documents, partition: &str) {
     let page = store.list(STATE, partition, 100, None).await.unwrap();
     let mut listed: Vec<&str> = page.items.iter().map(|d| d.key.id.as_str()).collect();
     let mut expected = ids.to_vec();
-    (listed.sort_unstable(), expected.sort_unstable());
+    listed.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(listed, expected);
 }
 

@@ -1,0 +1,162 @@
+//! A blob store that counts its calls and fails as told: before or after the effect.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lakehand::stores::{
+    Condition, ETag, Fault, Page, StoreError,
+    blobs::{Attributes, BlobPath, Blobs, CopySource, CopyState, Lent, Listed, Properties},
+};
+
+/// What is to go wrong, by operation; each fault is used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The operation does not happen.
+    Before(Fault),
+    /// It happens, and its answer is lost.
+    After,
+    /// A copy answers that it is pending, and stays so until [`Flaky::settle`].
+    Pending,
+}
+
+#[derive(Debug)]
+pub struct Flaky {
+    pub inner: Arc<dyn Blobs>,
+    troubles: Mutex<BTreeMap<&'static str, Trouble>>,
+    pending: Mutex<Vec<BlobPath>>,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl Flaky {
+    pub fn new(inner: Arc<dyn Blobs>) -> Self {
+        Self {
+            inner,
+            troubles: Mutex::default(),
+            pending: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
+    /// Lets the next call of the operation go wrong.
+    pub fn trouble(&self, operation: &'static str, trouble: Trouble) {
+        self.troubles.lock().unwrap().insert(operation, trouble);
+    }
+
+    /// Ends every pending copy.
+    pub fn settle(&self) {
+        self.pending.lock().unwrap().clear();
+    }
+
+    /// The calls so far; forgets them.
+    pub fn take_calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    fn begin(&self, operation: &'static str) -> Result<Option<Trouble>, StoreError> {
+        self.calls.lock().unwrap().push(operation);
+        match self.troubles.lock().unwrap().remove(operation) {
+            Some(Trouble::Before(fault)) => Err(StoreError::new(fault, operation, "it", "trouble")),
+            other => Ok(other),
+        }
+    }
+
+    fn is_pending(&self, path: &BlobPath) -> bool {
+        self.pending.lock().unwrap().contains(path)
+    }
+
+    fn seen(&self, path: &BlobPath, mut properties: Properties) -> Properties {
+        if self.is_pending(path) {
+            properties.copy = Some(CopyState::Pending);
+        }
+        properties
+    }
+}
+
+fn end<T>(trouble: Option<Trouble>, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    match trouble {
+        Some(Trouble::After) => {
+            result?;
+            Err(StoreError::new(Fault::Unavailable, "answer", "it", "the answer was lost"))
+        }
+        _ => result,
+    }
+}
+
+#[async_trait]
+impl Blobs for Flaky {
+    async fn head(&self, path: &BlobPath) -> Result<Properties, StoreError> {
+        let trouble = self.begin("head")?;
+        end(trouble, self.inner.head(path).await).map(|properties| self.seen(path, properties))
+    }
+
+    async fn read(&self, path: &BlobPath, limit: u64) -> Result<(Bytes, Properties), StoreError> {
+        let trouble = self.begin("read")?;
+        end(trouble, self.inner.read(path, limit).await)
+    }
+
+    async fn write(
+        &self,
+        path: &BlobPath,
+        content: Bytes,
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<ETag, StoreError> {
+        let trouble = self.begin("write")?;
+        end(trouble, self.inner.write(path, content, attributes, condition).await)
+    }
+
+    async fn copy(
+        &self,
+        source: CopySource<'_>,
+        version: &ETag,
+        target: &BlobPath,
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<CopyState, StoreError> {
+        let trouble = self.begin("copy")?;
+        if self.is_pending(target) {
+            return Err(StoreError::new(Fault::AlreadyExists, "copy", target, "pending"));
+        }
+        let copied = self.inner.copy(source, version, target, attributes, condition).await;
+        if trouble == Some(Trouble::Pending) && copied.is_ok() {
+            self.pending.lock().unwrap().push(target.clone());
+            return Ok(CopyState::Pending);
+        }
+        end(trouble, copied)
+    }
+
+    async fn lend(&self, path: &BlobPath) -> Result<Lent, StoreError> {
+        self.inner.lend(path).await
+    }
+
+    async fn delete(&self, path: &BlobPath, condition: &Condition) -> Result<(), StoreError> {
+        let trouble = self.begin("delete")?;
+        end(trouble, self.inner.delete(path, condition).await)
+    }
+
+    async fn list(
+        &self,
+        container: &str,
+        prefix: &str,
+        token: Option<&str>,
+    ) -> Result<Page<Listed>, StoreError> {
+        let trouble = self.begin("list")?;
+        end(trouble, self.inner.list(container, prefix, token).await)
+    }
+
+    async fn create_container(&self, container: &str) -> Result<(), StoreError> {
+        self.inner.create_container(container).await
+    }
+
+    async fn is_hierarchical(&self) -> Result<bool, StoreError> {
+        self.inner.is_hierarchical().await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.inner.probe().await
+    }
+}
