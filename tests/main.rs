@@ -1,11 +1,19 @@
 //! The integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod azurite;
 mod conformance;
+mod crash;
+mod dev;
+mod package;
 mod routing;
 mod stores {
+    mod azure;
+    mod azure_access;
+    mod azure_requests;
     mod local;
     mod local_database;
     mod local_disk;
     mod local_processes;
 }
+mod worker;

@@ -21,6 +21,7 @@ mod scan;
 mod stop;
 mod timer_trigger;
 mod triggers;
+mod watcher;
 mod worker;
 
 use std::{io, net::Ipv4Addr, path::PathBuf, time::Duration};

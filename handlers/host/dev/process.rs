@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     sync::watch,
     task::JoinHandle,
     time::{sleep, timeout},
@@ -116,6 +116,8 @@ async fn live(
 
 struct Process {
     child: Child,
+    /// Held apart, because waiting for a child closes what input it still owns.
+    input: Option<ChildStdin>,
     port: u16,
     last_lines: Arc<Mutex<VecDeque<String>>>,
     errors: JoinHandle<()>,
@@ -126,6 +128,7 @@ impl Process {
         let port = free_port()?;
         let mut child = program.command(port).spawn()?;
         let last_lines = Arc::new(Mutex::new(VecDeque::new()));
+        let input = child.stdin.take();
         let output = child.stdout.take().expect("stdout is piped");
         let errors = child.stderr.take().expect("stderr is piped");
         tokio::spawn(read_lines(output, move |line| report.worker_output(&line)));
@@ -134,7 +137,7 @@ impl Process {
             report.worker_error(&line);
             keep_last(&kept, line);
         }));
-        Ok(Self { child, port, last_lines, errors })
+        Ok(Self { child, input, port, last_lines, errors })
     }
 
     /// Waits for the process to listen, says so, and waits for its end.
@@ -161,7 +164,7 @@ impl Process {
 
     /// Closes the process's input, which tells it to end, and kills it if it does not.
     async fn end(&mut self) {
-        drop(self.child.stdin.take());
+        drop(self.input.take());
         if timeout(FAREWELL, self.child.wait()).await.is_err() {
             // It fails only if the process has just ended, which is what was wanted.
             let _ = self.child.kill().await;
