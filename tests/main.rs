@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conformance;
+mod protocol;
 mod routing;
+mod schemas;
 mod stores {
     mod local;
     mod local_database;
