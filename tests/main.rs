@@ -1,13 +1,21 @@
 //! The integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod azurite;
 mod conformance;
+mod crash;
+mod dev;
+mod package;
 mod protocol;
 mod routing;
 mod schemas;
 mod stores {
+    mod azure;
+    mod azure_access;
+    mod azure_requests;
     mod local;
     mod local_database;
     mod local_disk;
     mod local_processes;
 }
+mod worker;

@@ -155,9 +155,9 @@ pub struct Listed {
 /// What to write beside the content.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes {
-    /// The media type; `None` keeps the source's on a copy.
+    /// The media type; must be `None` for a copy, which keeps the source's.
     pub content_type: Option<String>,
-    /// User metadata; replaces the source's on a copy.
+    /// User metadata; replaces the source's on a copy, unless it is empty.
     pub metadata: Metadata,
     /// Index tags; on an account with a hierarchical namespace, which has none, they become metadata.
     pub tags: BTreeMap<String, String>,
@@ -198,7 +198,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// `NotFound` if the blob or its container is not there.
     async fn head(&self, path: &BlobPath) -> Result<Properties, StoreError>;
 
-    /// The whole content of a small blob.
+    /// The whole content of a small blob; its properties may lack the tier.
     ///
     /// # Errors
     /// `Rejected` if it is longer than `limit` bytes, `NotFound` if it is not there.
@@ -217,13 +217,15 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     ) -> Result<ETag, StoreError>;
 
     /// Copies inside the storage service, without the content passing through here, and only if
-    /// the source is still at `version`. Every attribute but a `None` content type replaces the
-    /// source's.
+    /// the source is still at `version`. Metadata, where any is given, tags and tier replace the
+    /// source's; the content type and, with none given, the metadata stay as they were, for the
+    /// service can neither set the one nor clear the other in the same step.
     ///
     /// # Errors
     /// `AlreadyExists` or `Changed` if the condition on the *target* does not hold, a pending copy
     /// onto it included; `NotFound` if the source is gone or no longer at `version`; `Rejected` if
-    /// the source can never be copied (an archived blob, a tier that does not exist).
+    /// the source can never be copied like that (an archived blob, a tier that does not exist, a
+    /// content type to set).
     async fn copy(
         &self,
         source: CopySource<'_>,

@@ -14,7 +14,7 @@ use lakehand::stores::{
 
 /// What is to go wrong, by operation; each fault is used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// The operation does not happen.
     Before(Fault),
     /// It happens, and its answer is lost.
@@ -24,15 +24,15 @@ pub enum Trouble {
 }
 
 #[derive(Debug)]
-pub struct Flaky {
-    pub inner: Arc<dyn Blobs>,
+pub(crate) struct Flaky {
+    pub(crate) inner: Arc<dyn Blobs>,
     troubles: Mutex<BTreeMap<&'static str, Trouble>>,
     pending: Mutex<Vec<BlobPath>>,
     calls: Mutex<Vec<&'static str>>,
 }
 
 impl Flaky {
-    pub fn new(inner: Arc<dyn Blobs>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Blobs>) -> Self {
         Self {
             inner,
             troubles: Mutex::default(),
@@ -42,17 +42,17 @@ impl Flaky {
     }
 
     /// Lets the next call of the operation go wrong.
-    pub fn trouble(&self, operation: &'static str, trouble: Trouble) {
+    pub(crate) fn trouble(&self, operation: &'static str, trouble: Trouble) {
         self.troubles.lock().unwrap().insert(operation, trouble);
     }
 
     /// Ends every pending copy.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.pending.lock().unwrap().clear();
     }
 
     /// The calls so far; forgets them.
-    pub fn take_calls(&self) -> Vec<&'static str> {
+    pub(crate) fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.calls.lock().unwrap())
     }
 

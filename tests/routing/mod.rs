@@ -2,7 +2,8 @@
 
 mod datasets;
 mod delivery;
-pub mod flaky;
+pub(crate) mod flaky;
+mod names;
 mod sweeping;
 
 use std::{
@@ -36,23 +37,23 @@ use time::OffsetDateTime;
 use self::flaky::Flaky;
 
 /// A lake with a landing container, and the rules of one test.
-pub struct Lake {
+pub(crate) struct Lake {
     _folder: TempDir,
-    pub blobs: Flaky,
-    pub documents: Arc<dyn Documents>,
-    pub queues: Arc<dyn Queues>,
-    pub active: Active,
-    pub clock: fn() -> OffsetDateTime,
-    pub deadline: Instant,
+    pub(crate) blobs: Flaky,
+    pub(crate) documents: Arc<dyn Documents>,
+    pub(crate) queues: Arc<dyn Queues>,
+    pub(crate) active: Active,
+    pub(crate) clock: fn() -> OffsetDateTime,
+    pub(crate) deadline: Instant,
 }
 
 /// A clock by which everything has rested long since.
-pub fn tomorrow() -> OffsetDateTime {
+pub(crate) fn tomorrow() -> OffsetDateTime {
     OffsetDateTime::now_utc() + Duration::from_secs(86_400)
 }
 
 impl Lake {
-    pub async fn new(config: &str) -> Self {
+    pub(crate) async fn new(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let blobs = LocalBlobs::open(folder.path()).unwrap();
         for container in ["landing", "processing", "quarantine"] {
@@ -75,7 +76,7 @@ impl Lake {
         }
     }
 
-    pub fn routing(&self) -> Routing<'_> {
+    pub(crate) fn routing(&self) -> Routing<'_> {
         Routing {
             active: &self.active,
             blobs: &self.blobs,
@@ -89,47 +90,51 @@ impl Lake {
         }
     }
 
-    pub async fn arrive(&self, path: &str) -> Result<Outcome, StoreError> {
+    pub(crate) async fn arrive(&self, path: &str) -> Result<Outcome, StoreError> {
         arrive(&self.routing(), &at(path)).await
     }
 
-    pub async fn write(&self, path: &str, content: &str) {
+    pub(crate) async fn write(&self, path: &str, content: &str) {
         self.write_with(path, content, &Attributes::default()).await;
     }
 
-    pub async fn write_with(&self, path: &str, content: &str, attributes: &Attributes) {
+    pub(crate) async fn write_with(&self, path: &str, content: &str, attributes: &Attributes) {
         let path = at(path);
         self.blobs.inner.create_container(path.container()).await.unwrap();
         let content = Bytes::copy_from_slice(content.as_bytes());
         self.blobs.inner.write(&path, content, attributes, &Condition::Always).await.unwrap();
     }
 
-    pub async fn read(&self, path: &str) -> Option<String> {
+    pub(crate) async fn read(&self, path: &str) -> Option<String> {
         let found = optional(self.blobs.inner.read(&at(path), 1 << 20).await).unwrap();
         found.map(|(content, _)| String::from_utf8(content.to_vec()).unwrap())
     }
 
     /// Every blob of a container, by name.
-    pub async fn names(&self, container: &str) -> Vec<String> {
+    pub(crate) async fn names(&self, container: &str) -> Vec<String> {
         let page = optional(self.blobs.inner.list(container, "", None).await).unwrap();
         let items = page.map(|page| page.items).unwrap_or_default();
         items.into_iter().map(|listed| listed.path.name().to_owned()).collect()
     }
 
     /// The ledger's last entry for a blob.
-    pub async fn entry(&self, path: &str) -> Entry {
+    pub(crate) async fn entry(&self, path: &str) -> Entry {
         self.routing().ledger.history(&at(path)).await.unwrap().remove(0)
     }
 
-    pub async fn steps(&self, path: &str) -> Vec<String> {
+    pub(crate) async fn steps(&self, path: &str) -> Vec<String> {
         self.entry(path).await.steps.into_iter().map(|step| step.step).collect()
     }
 }
 
-pub fn at(path: &str) -> BlobPath {
+pub(crate) fn at(path: &str) -> BlobPath {
     path.parse().unwrap()
 }
 
-pub fn delivered(route: &str, destination: &str) -> Outcome {
+pub(crate) fn repeated(destination: &str) -> Outcome {
+    Outcome::Repeated(destination.to_owned())
+}
+
+pub(crate) fn delivered(route: &str, destination: &str) -> Outcome {
     Outcome::Delivered { route: route.to_owned(), destination: destination.to_owned() }
 }

@@ -97,9 +97,9 @@ mod blobs {
     }
 
     #[tokio::test]
-    async fn copies_clear_metadata() {
+    async fn copies_keep_what_is_not_given() {
         let (_lake, store) = lake();
-        conformance::blobs::copies_clear_metadata(&store, "landing").await;
+        conformance::blobs::copies_keep_what_is_not_given(&store, "landing").await;
     }
 
     #[tokio::test]

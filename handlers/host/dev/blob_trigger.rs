@@ -177,3 +177,6 @@ fn wire_properties(properties: &Properties) -> Value {
         "TagCount": 0,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ mod scan;
 mod stop;
 mod timer_trigger;
 mod triggers;
+mod watcher;
 mod worker;
 
 use std::{io, net::Ipv4Addr, path::PathBuf, time::Duration};
@@ -79,6 +80,9 @@ pub enum Error {
     /// Settings are missing or wrong: all of them.
     #[error("{}", lines(.0))]
     Settings(Vec<Problem>),
+    /// There are no rules to work by.
+    #[error("there is no {}; go to the folder of your lakehand.toml, or name it in LAKEHAND_CONFIG (`lakehand package app` writes an example into app/)", .0.display())]
+    NoConfig(PathBuf),
     /// A recorded event cannot be read.
     #[error("cannot replay {file}: {reason}")]
     Replay {

@@ -93,3 +93,6 @@ impl QueueTrigger {
         envelope(self.function, &self.binding, wire(message.text.as_str().into()), metadata)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,3 +84,39 @@ fn rested(before: &Versions, now: &Versions, receipts: &Receipts) -> Vec<BlobPat
         .map(|(path, _)| path.clone())
         .collect()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::stores::local::LocalDatabase;
+
+    fn versions(blobs: &[(&str, &str)]) -> Versions {
+        let blob = |(name, version): &(&str, &str)| {
+            (BlobPath::new("landing", *name).unwrap(), ETag::new(version))
+        };
+        blobs.iter().map(blob).collect()
+    }
+
+    #[tokio::test]
+    async fn only_what_rests_and_is_not_delivered_is_offered() {
+        let lake = tempfile::tempdir().unwrap();
+        let clock = Arc::new(OffsetDateTime::now_utc);
+        let documents = LocalDatabase::open(lake.path(), clock).unwrap().documents();
+        let receipts = Receipts::new(documents);
+        let before = versions(&[("rests", "1"), ("grows", "1"), ("went", "1"), ("done", "1")]);
+        let now = versions(&[("rests", "1"), ("grows", "2"), ("new", "1"), ("done", "1")]);
+        let done = BlobPath::new("landing", "done").unwrap();
+        receipts.write(&done, &ETag::new("1")).await.unwrap();
+
+        let offered = rested(&before, &now, &receipts);
+        assert_eq!(offered, [BlobPath::new("landing", "rests").unwrap()]);
+
+        receipts.forget_all_but(&versions(&[]));
+        assert!(!receipts.remembers(&done, &ETag::new("1")));
+        assert!(receipts.has(&done, &ETag::new("1")).await.unwrap());
+        assert!(!receipts.has(&done, &ETag::new("2")).await.unwrap());
+    }
+}

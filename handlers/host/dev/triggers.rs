@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use notify::RecommendedWatcher;
 use tokio::{net::TcpListener, task::JoinSet};
 use url::Url;
 
@@ -17,6 +18,7 @@ use super::{
     scan::Scan,
     stop::Stop,
     timer_trigger::TimerTrigger,
+    watcher::watch,
     worker::Worker,
 };
 use crate::{host::functions::Trigger, settings::Storage, stores::open::Stores};
@@ -95,9 +97,24 @@ impl Triggers {
             receipts,
         };
         let at_once = self.plan.limits.blobs_at_once;
+        let watcher = self.watch(container, &arrivals);
         tasks.spawn(scan.run(stop.clone()));
         let stop = stop.clone();
-        tasks.spawn(async move { trigger.run(line, &arrivals, at_once, &stop).await });
+        tasks.spawn(async move {
+            trigger.run(line, &arrivals, at_once, &stop).await;
+            drop(watcher);
+        });
+    }
+
+    /// Watches the lake, if there is one and the system can; the scan does without.
+    fn watch(&self, container: &str, arrivals: &Arrivals) -> Option<RecommendedWatcher> {
+        let Storage::Lake = self.plan.settings.storage else { return None };
+        let lake = &self.plan.settings.lake;
+        let warn = |error: notify::Error| {
+            let line = format!("cannot watch {}: {error}; files are noticed later", lake.display());
+            self.worker.report.event(&line);
+        };
+        watch(lake, container, arrivals.clone()).map_err(warn).ok()
     }
 
     fn queue(&self, function: &Planned, queue: &str) -> QueueTrigger {

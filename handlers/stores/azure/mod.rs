@@ -1,14 +1,114 @@
-//! The adapters for Azure Storage.
+//! The adapters for Azure Storage, on Microsoft's own clients.
+//!
+//! What those lack is added as policies of their pipeline: signing with the account key
+//! (`shared_key`) and retries that end while a caller still waits (`retry`).
 
-use std::sync::Arc;
+mod attributes;
+mod blobs;
+mod error;
+mod lend;
+mod listing;
+mod queues;
+mod retry;
+mod shared_key;
 
-use super::{Fault, StoreError, blobs::Blobs, queues::Queues};
-use crate::settings::Connection;
+use std::{sync::Arc, time::Duration};
 
-/// Opens the services of a storage account.
+use azure_core::{
+    credentials::TokenCredential,
+    http::{
+        ClientOptions, HttpClient, RetryOptions, Transport, UserAgentOptions, policies::Policy,
+    },
+};
+use azure_identity::{
+    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId,
+};
+use url::Url;
+
+use super::{StoreError, blobs::Blobs, queues::Queues};
+use crate::settings::{Connection, Credential};
+use blobs::AzureBlobs;
+use error::Attempt;
+use queues::AzureQueues;
+use retry::Retry;
+use shared_key::{AccountKey, SharedKey};
+
+/// How long a connection may take to come about before the next try.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Both services of a storage account, sharing one HTTP client.
+type Services = (Arc<dyn Blobs>, Arc<dyn Queues>);
+
+/// Opens the services of a storage account; nothing is sent yet.
 ///
 /// # Errors
-/// Not yet.
-pub fn open(connection: &Connection) -> Result<(Arc<dyn Blobs>, Arc<dyn Queues>), StoreError> {
-    Err(StoreError::new(Fault::Rejected, "open", &connection.setting, "not yet"))
+/// `Rejected` if no client can be built: a key that is not base64, an identity over plain HTTP.
+pub fn open(connection: &Connection) -> Result<Services, StoreError> {
+    let attempt = Attempt::new("open", &connection.setting);
+    let http = reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|_| attempt.rejected("no HTTP client can be built; check the proxy settings"))?;
+    let access = Access::new(connection, Arc::new(http)).map_err(|error| attempt.failed(&error))?;
+    let blobs = AzureBlobs::new(connection, &access).map_err(|error| attempt.failed(&error))?;
+    let queues = AzureQueues::new(connection, &access).map_err(|error| attempt.failed(&error))?;
+    Ok((Arc::new(blobs), Arc::new(queues)))
+}
+
+/// The way into an account: what the clients of both services are built with.
+struct Access {
+    options: ClientOptions,
+    token: Option<Arc<dyn TokenCredential>>,
+    key: Option<AccountKey>,
+}
+
+impl Access {
+    fn new(connection: &Connection, http: Arc<dyn HttpClient>) -> azure_core::Result<Self> {
+        let mut options = ClientOptions {
+            per_call_policies: vec![Arc::new(Retry)],
+            retry: RetryOptions::none(),
+            transport: Some(Transport::new(http)),
+            user_agent: UserAgentOptions { application_id: Some("lakehand".to_owned()) },
+            ..ClientOptions::default()
+        };
+        let token = token(&connection.credential, &options)?;
+        let key = match &connection.credential {
+            Credential::SharedKey(key) => Some(AccountKey::new(&connection.account, key)?),
+            _ => None,
+        };
+        if let Some(key) = &key {
+            let sign: Arc<dyn Policy> = Arc::new(SharedKey(key.clone()));
+            options.per_try_policies.push(sign);
+        }
+        Ok(Self { options, token, key })
+    }
+}
+
+/// The source of tokens for an identity in Microsoft Entra ID.
+fn token(
+    credential: &Credential,
+    options: &ClientOptions,
+) -> azure_core::Result<Option<Arc<dyn TokenCredential>>> {
+    Ok(match credential {
+        Credential::SharedKey(_) | Credential::Sas(_) => None,
+        Credential::DeveloperTools => Some(DeveloperToolsCredential::new(None)?),
+        Credential::ManagedIdentity { client_id } => {
+            Some(ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
+                client_options: options.clone(),
+            }))?)
+        }
+    })
+}
+
+/// The address of a service as the clients want it, with the shared access signature if there is
+/// one; the addresses of containers, blobs and queues inherit it.
+fn service_url(base: &Url, credential: &Credential) -> Url {
+    let mut url = base.clone();
+    if let Credential::Sas(signature) = credential {
+        url.set_query(Some(signature.expose()));
+    }
+    url
 }

@@ -83,10 +83,13 @@ impl Blobs for LocalBlobs {
         attributes: &Attributes,
         condition: &Condition,
     ) -> Result<CopyState, StoreError> {
+        let reject = |detail| Err(StoreError::new(Fault::Rejected, "copy to", target, detail));
         let CopySource::Here(source) = source else {
-            let detail = "a local lake cannot copy from a storage account";
-            return Err(StoreError::new(Fault::Rejected, "copy to", target, detail));
+            return reject("a local lake cannot copy from a storage account");
         };
+        if attributes.content_type.is_some() {
+            return reject("a copy keeps the content type of its source");
+        }
         let lake = Arc::clone(&self.lake);
         let subject = format!("{source} to {target}");
         let (source, version, target) = (source.clone(), version.clone(), target.clone());

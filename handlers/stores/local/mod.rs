@@ -25,7 +25,19 @@ mod names;
 mod properties;
 mod queues;
 
+use std::path::Path;
+
+use super::blobs::BlobPath;
+
 pub use self::{
     blobs::LocalBlobs,
     database::{Clock, LocalDatabase},
 };
+
+/// The blob that a file of a lake stands for by its place, `<container>/…` below the lake's folder;
+/// `None` if it stands for none.
+pub fn blob_at(place: &Path) -> Option<BlobPath> {
+    let mut parts = place.components();
+    let container = parts.next()?.as_os_str().to_str()?;
+    BlobPath::new(container, names::decode(parts.as_path())?).ok()
+}

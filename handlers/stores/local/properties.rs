@@ -122,7 +122,10 @@ impl Sidecar {
 
     /// Adds what a copy keeps of its source.
     pub(super) fn with_source(mut self, source: &Self) -> Self {
-        self.content_type = self.content_type.or_else(|| source.content_type.clone());
+        self.content_type = source.content_type.clone();
+        if self.metadata.is_empty() {
+            self.metadata = source.metadata.clone();
+        }
         self.content_md5 = source.content_md5.clone();
         self.copied = true;
         self

@@ -1,0 +1,96 @@
+//! The built worker as a process of its own, started as the host starts it.
+
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+/// How long a worker may take to listen or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running worker; killed when dropped.
+pub(crate) struct Worker {
+    child: Child,
+    address: String,
+}
+
+impl Worker {
+    /// Starts `lakehand serve` in an app root with these settings beside the host's own, and waits
+    /// until it answers.
+    pub(crate) async fn start(root: &Path, settings: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let child = Command::new(env!("CARGO_BIN_EXE_lakehand"))
+            .arg("serve")
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
+            .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
+            .env("FUNCTIONS_APP_ROOT_PATH", root)
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let worker = Self { child, address: format!("http://127.0.0.1:{port}") };
+        worker.wait_until_ready().await;
+        worker
+    }
+
+    async fn wait_until_ready(&self) {
+        let started = Instant::now();
+        while reqwest::get(&self.address).await.is_err() {
+            assert!(started.elapsed() < PATIENCE, "the worker does not listen");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Announces a blob as Event Grid does; `None` if the worker died over it.
+    pub(crate) async fn announce(&self, path: &str) -> Option<(u16, Value)> {
+        let (container, name) = path.split_once('/').unwrap();
+        let subject = format!("/blobServices/default/containers/{container}/blobs/{name}");
+        let event = json!({"eventType": "Microsoft.Storage.BlobCreated", "subject": subject,
+            "data": {"api": "PutBlob"}});
+        self.post("route_event", &json!({"Data": {"event": event}, "Metadata": {}})).await
+    }
+
+    /// Fires the timer of the sweep.
+    pub(crate) async fn sweep(&self) -> Option<(u16, Value)> {
+        let timer = json!({"Data": {"timer": {"IsPastDue": false}}, "Metadata": {}});
+        self.post("sweep_landing", &timer).await
+    }
+
+    async fn post(&self, function: &str, envelope: &Value) -> Option<(u16, Value)> {
+        let request = reqwest::Client::new().post(format!("{}/{function}", self.address));
+        let request = request.header("content-type", "application/json");
+        let answer = request.body(envelope.to_string()).send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, serde_json::from_slice(&answer.bytes().await.ok()?).unwrap()))
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "the worker does not end");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
