@@ -8,7 +8,9 @@ mod conformance;
 mod crash;
 mod dev;
 mod package;
+mod protocol;
 mod routing;
+mod schemas;
 mod stores {
     mod azure;
     mod azure_access;
