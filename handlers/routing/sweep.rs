@@ -38,14 +38,8 @@ pub struct Swept {
 
 /// Sweeps the poison queues and every landing container until the deadline; the next sweep goes on
 /// where this one stops.
-///
-/// # Errors
-/// A landing container cannot be listed.
-pub async fn sweep(
-    routing: &Routing<'_>,
-    queues: &dyn Queues,
-    event_queue: &str,
-) -> Result<Swept, StoreError> {
+/// A container or a queue that fails does not keep the others waiting.
+pub async fn sweep(routing: &Routing<'_>, queues: &dyn Queues, event_queue: &str) -> Swept {
     let mut swept = Swept::default();
     let poison = format!("{event_queue}-poison");
     for queue in [BLOB_POISON, poison.as_str()] {
@@ -53,13 +47,24 @@ pub async fn sweep(
             swept.failures.push(error);
         }
     }
-    for container in &routing.active.config.landing.containers {
-        sweep_container(routing, container, &mut swept).await?;
+    let containers = &routing.active.config.landing.containers;
+    for (container, left) in containers.iter().zip((1..=containers.len()).rev()) {
+        let share = Routing { deadline: share(routing.deadline, left), ..*routing };
+        if let Err(error) = sweep_container(&share, container, &mut swept).await {
+            swept.failures.push(error);
+        }
     }
     if let Err(error) = routing.ledger.documents.purge(1_000).await {
         swept.failures.push(error);
     }
-    Ok(swept)
+    swept
+}
+
+/// An equal part of the time that is left: a container that never empties must not starve the rest.
+fn share(deadline: Instant, parts: usize) -> Instant {
+    let now = Instant::now();
+    let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+    now + deadline.saturating_duration_since(now) / parts
 }
 
 async fn sweep_container(
@@ -175,9 +180,16 @@ async fn drain_poison(
     queue: &str,
     swept: &mut Swept,
 ) -> Result<(), StoreError> {
+    if Instant::now() >= routing.deadline {
+        return Ok(());
+    }
     let hidden = Duration::from_secs(60);
     let messages = optional(queues.receive(queue, 32, hidden).await)?.unwrap_or_default();
     for message in messages {
+        // What is left shows up again by itself.
+        if Instant::now() >= routing.deadline {
+            break;
+        }
         match revive(routing, &message, swept).await {
             Ok(true) => drop(optional(queues.delete(queue, &message).await)?),
             Ok(false) => drop(optional(queues.release(queue, &message, Duration::ZERO).await)?),
