@@ -57,12 +57,15 @@ pub(super) async fn resume(
     Ok(Some(Delivery::Outcome(outcome(entry, aim, transferred))))
 }
 
+/// Another account's name and store.
+type Elsewhere<'a> = (&'a str, &'a dyn Blobs);
+
 /// Reads `container/name`, or `account:container/name`, back from the ledger. A container has no
 /// colon in its name.
 fn locate<'a>(
     routing: &Routing<'a>,
     destination: &str,
-) -> Option<(Option<(&'a str, &'a dyn Blobs)>, BlobPath)> {
+) -> Option<(Option<Elsewhere<'a>>, BlobPath)> {
     let (place, name) = destination.split_once('/')?;
     let Some((account, container)) = place.split_once(':') else {
         return Some((None, BlobPath::new(place, name).ok()?));

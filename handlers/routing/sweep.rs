@@ -49,7 +49,8 @@ pub async fn sweep(routing: &Routing<'_>, queues: &dyn Queues, event_queue: &str
     }
     let containers = &routing.active.config.landing.containers;
     for (container, left) in containers.iter().zip((1..=containers.len()).rev()) {
-        let share = Routing { deadline: share(routing.deadline, left), ..*routing };
+        let deadline = share(Instant::now(), routing.deadline, left);
+        let share = Routing { deadline, ..*routing };
         if let Err(error) = sweep_container(&share, container, &mut swept).await {
             swept.failures.push(error);
         }
@@ -61,8 +62,7 @@ pub async fn sweep(routing: &Routing<'_>, queues: &dyn Queues, event_queue: &str
 }
 
 /// An equal part of the time that is left: a container that never empties must not starve the rest.
-fn share(deadline: Instant, parts: usize) -> Instant {
-    let now = Instant::now();
+fn share(now: Instant, deadline: Instant, parts: usize) -> Instant {
     let parts = u32::try_from(parts).unwrap_or(u32::MAX);
     now + deadline.saturating_duration_since(now) / parts
 }
@@ -226,4 +226,19 @@ fn is_foreign(text: &str) -> bool {
     let message: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let function = message.as_ref().and_then(|message| message.get("FunctionId")?.as_str());
     function.is_some_and(|function| !function.to_ascii_lowercase().ends_with(".route_blob"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_container_gets_an_equal_part_of_what_is_left() {
+        let now = Instant::now();
+        let seconds = Duration::from_secs;
+        assert_eq!(share(now, now + seconds(90), 3), now + seconds(30));
+        assert_eq!(share(now + seconds(10), now + seconds(90), 2), now + seconds(50));
+        assert_eq!(share(now + seconds(50), now + seconds(90), 1), now + seconds(90));
+        assert_eq!(share(now + seconds(1), now, 2), now + seconds(1), "the time is up");
+    }
 }

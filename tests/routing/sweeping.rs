@@ -140,19 +140,6 @@ to = "processing/second/{file}"
 "#;
 
 #[tokio::test]
-async fn a_full_container_leaves_time_for_the_next() {
-    let mut lake = Lake::new(TWO).await;
-    for number in 0..400 {
-        lake.write(&format!("first-zone/{number}"), "1").await;
-    }
-    lake.write("landing/x", "1").await;
-    lake.deadline = Instant::now() + Duration::from_millis(60);
-    run(&lake).await;
-    assert!(!lake.names("first-zone").await.is_empty(), "there is more than the time allows");
-    assert_eq!(lake.names("landing").await, [""; 0]);
-}
-
-#[tokio::test]
 async fn a_container_that_cannot_be_listed_does_not_stop_the_next() {
     let lake = Lake::new(TWO).await;
     lake.write("first-zone/x", "1").await;
