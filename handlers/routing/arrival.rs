@@ -212,13 +212,7 @@ fn destination(
     facts: &Facts<'_>,
 ) -> Result<BlobPath, String> {
     let target = route.to.destination(facts).map_err(|error| error.to_string())?;
-    allowed(routing, target)
-}
-
-/// A name from outside may lead anywhere but into the landing zone and to the rules. That holds for
-/// other accounts too, for they may be this one by another name.
-fn allowed(routing: &Routing<'_>, target: BlobPath) -> Result<BlobPath, String> {
-    routing.active.config.forbids_target(target.container()).map_or(Ok(target), Err)
+    routing.active.config.allows_target(target)
 }
 
 /// An `Original/` is never silently overwritten, also when a capture named it.
@@ -256,8 +250,9 @@ pub async fn quarantine(
     let captures = Captures::default();
     let facts = facts(source, &captures);
     let note = Note { reason: Some(reason.to_owned()), ..note };
-    let target = routing.active.config.landing.quarantine.destination(&facts);
-    let target = match target.map_err(|e| e.to_string()).and_then(|to| allowed(routing, to)) {
+    let config = &routing.active.config;
+    let target = config.landing.quarantine.destination(&facts);
+    let target = match target.map_err(|e| e.to_string()).and_then(|to| config.allows_target(to)) {
         Ok(target) => target,
         Err(error) => return stick(routing, source, &format!("{reason}; {error}"), note).await,
     };
