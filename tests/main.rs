@@ -1,7 +1,9 @@
 //! The integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod azure_worker;
 mod azurite;
+mod cli;
 mod conformance;
 mod crash;
 mod dev;
