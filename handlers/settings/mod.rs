@@ -100,9 +100,13 @@ impl Settings {
     /// # Errors
     /// All problems at once.
     pub fn read(environment: &Environment) -> Result<Self, Vec<Problem>> {
-        let mut reader = Reader { environment, problems: unresolved(environment) };
+        let problems = unresolved(environment);
+        let mut resolved = environment.clone();
+        // What is wrong with these is said once: not again as what the reference is not.
+        resolved.retain(|name, _| problems.iter().all(|problem| problem.setting != *name));
+        let mut reader = Reader { environment: &resolved, problems };
         let root = reader.path("FUNCTIONS_APP_ROOT_PATH").unwrap_or_else(|| PathBuf::from("."));
-        let storage = Connection::read(environment, "LAKEHAND_STORAGE", &mut reader.problems);
+        let storage = reader.storage();
         let settings = Self {
             port: reader.port(),
             lake: reader.lake(storage.is_some() || reader.blames("LAKEHAND_STORAGE")),
@@ -156,6 +160,14 @@ impl Reader<'_> {
     /// Whether a problem with this setting, or with one of its parts, is known already.
     fn blames(&self, name: &str) -> bool {
         self.problems.iter().any(|problem| problem.setting.contains(name))
+    }
+
+    fn storage(&mut self) -> Option<Connection> {
+        const NAME: &str = "LAKEHAND_STORAGE";
+        if self.blames(NAME) {
+            return None;
+        }
+        Connection::read(self.environment, NAME, &mut self.problems)
     }
 
     fn port(&mut self) -> u16 {
