@@ -29,7 +29,8 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default)]
 pub struct InvocationId(pub Option<Arc<str>>);
 
-/// The header that carries it. A forwarding host adds its own after one that a caller sent.
+/// The header that carries it. A forwarding host adds its own after one that a caller sent, and
+/// writes both into one line, between them a comma.
 const INVOCATION_ID: &str = "x-azure-functions-invocationid";
 
 /// How long an unread body is read on, and no longer.
@@ -53,7 +54,8 @@ pub async fn guard(mut request: Request, next: Next) -> Response {
 
 fn invocation_id(headers: &HeaderMap) -> InvocationId {
     let last = headers.get_all(INVOCATION_ID).iter().next_back();
-    let text = last.and_then(|value| value.to_str().ok());
+    let text = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+    let text = text.map(str::trim);
     let text = text.filter(|text| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic()));
     InvocationId(text.map(Arc::from))
 }
