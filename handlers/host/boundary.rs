@@ -69,7 +69,9 @@ pub fn panicked(_: Box<dyn Any + Send>) -> Response {
 fn finish(mut response: Response, id: &InvocationId) -> Response {
     let Some(error) = response.extensions_mut().remove::<Arc<Error>>() else { return response };
     let status = response.status();
-    if status.is_server_error() {
+    // The host retries an invocation that it got no success for, and drops the reason.
+    let fails_invocation = matches!(*error, Error::Envelope(_) | Error::Event(_));
+    if status.is_server_error() || fails_invocation {
         tracing::error!(error = %error, http.status = status.as_u16(), "the request failed");
     } else {
         tracing::info!(error = %error, http.status = status.as_u16(), "the request is refused");
