@@ -201,7 +201,7 @@ impl Reader<'_> {
         if !is_container(&value) {
             self.problem(
                 name,
-                format!("`{value}` is not a name that Azure Storage allows: use 3 to 63 lower-case letters, digits and single hyphens"),
+                "is not a name that Azure Storage allows: use 3 to 63 lower-case letters, digits and single hyphens",
                 default,
             );
         }
@@ -217,8 +217,9 @@ impl Reader<'_> {
         };
         match address.parse() {
             Ok(path) => ConfigSource::Blob(path),
-            Err(error) => {
-                self.problem("LAKEHAND_CONFIG", format!("{error}"), "blob:lakehand/lakehand.toml");
+            Err(_) => {
+                let reason = "does not name a blob: write blob:container/name";
+                self.problem("LAKEHAND_CONFIG", reason, "blob:rules/lakehand.toml");
                 ConfigSource::File(PathBuf::new())
             }
         }
@@ -244,7 +245,7 @@ impl Reader<'_> {
             return None;
         }
         parse_time_span(&text).or_else(|| {
-            self.problem(NAME, format!("`{text}` is not a time span"), "00:10:00");
+            self.problem(NAME, "is not a time span", "00:10:00");
             None
         })
     }
