@@ -209,7 +209,10 @@ async fn revive(
         return Ok(false);
     }
     let Ok(events) = events::parse(&message.text) else {
-        tracing::error!(message.id = %message.id, "a message in a poison queue is no storage event; remove it by hand");
+        // Once: the sweep meets it again and again.
+        if message.dequeue_count == 1 {
+            tracing::error!(message.id = %message.id, "a message in a poison queue is no storage event; remove it by hand");
+        }
         return Ok(false);
     };
     for event in events {
