@@ -68,10 +68,13 @@ fn fail(failure: &Failure) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// What is logged unless a setting says otherwise: our own lines, and only the troubles of others.
+const LOG: &str = "info,azure=error,typespec=error,reqwest=error,hyper=error";
+
 /// One JSON object per line on stdout, which the host takes into its own log.
 fn start_logging(environment: &Environment) {
-    let filter = environment.get("LAKEHAND_LOG").map_or("info", String::as_str);
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = environment.get("LAKEHAND_LOG").map_or(LOG, String::as_str);
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(LOG));
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

@@ -1,12 +1,16 @@
 //! The integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod azure_worker;
 mod azurite;
+mod cli;
 mod conformance;
 mod crash;
 mod dev;
 mod package;
+mod protocol;
 mod routing;
+mod schemas;
 mod stores {
     mod azure;
     mod azure_access;

@@ -63,6 +63,13 @@ impl Worker {
         self.post("sweep_landing", &timer).await
     }
 
+    /// What `GET /api/health` says.
+    pub(crate) async fn health(&self) -> String {
+        let answer = reqwest::get(format!("{}/api/health", self.address)).await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        answer["status"].as_str().unwrap().to_owned()
+    }
+
     async fn post(&self, function: &str, envelope: &Value) -> Option<(u16, Value)> {
         let request = reqwest::Client::new().post(format!("{}/{function}", self.address));
         let request = request.header("content-type", "application/json");

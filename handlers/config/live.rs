@@ -71,6 +71,17 @@ impl State {
     fn readable(&mut self) {
         self.rejected.take_if(|why| matches!(why, Unusable::Unreadable(_)));
     }
+
+    /// Leaves what is in force as it is, and says why, once.
+    fn reject(&mut self, why: Unusable) {
+        let reason = why.to_string();
+        let known = self.rejected.replace(why).is_some_and(|known| known.to_string() == reason);
+        match self.config {
+            _ if known => {}
+            Some(_) => tracing::error!(%reason, "the last good configuration stays in force"),
+            None => tracing::error!(%reason, "there is no configuration to work with"),
+        }
+    }
 }
 
 impl LiveConfig {
@@ -129,10 +140,7 @@ impl LiveConfig {
         match read {
             Ok(None) => state.readable(),
             Ok(Some((version, text))) => self.adopt(&mut state, version, &text),
-            Err(reason) => {
-                tracing::warn!(%reason, "the configuration cannot be read; the last good one stays in force");
-                state.rejected = Some(Unusable::Unreadable(reason));
-            }
+            Err(reason) => state.reject(Unusable::Unreadable(reason)),
         }
     }
 
@@ -145,11 +153,7 @@ impl LiveConfig {
                 state.config = Some(Arc::new(active));
                 state.rejected = None;
             }
-            Err(why) => {
-                let last_good = state.config.is_some();
-                tracing::error!(reason = %why, config.last_good = last_good, "the new configuration is rejected");
-                state.rejected = Some(why);
-            }
+            Err(why) => state.reject(why),
         }
     }
 

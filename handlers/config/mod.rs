@@ -3,6 +3,9 @@
 mod live;
 mod routes;
 mod section;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -113,45 +116,55 @@ impl Config {
     }
 }
 
+/// The defaults of `[landing]`.
 const QUARANTINE: &str = "quarantine/{container}/{path}";
+const SETTLE: Duration = Duration::from_secs(10);
+const PARALLEL: u64 = 5;
 
+/// What is not said is checked like what is: a default may not fit the surroundings either.
 fn landing(
     section: Option<Section<'_>>,
     around: &Surroundings<'_>,
     problems: &Problems<'_>,
 ) -> Landing {
-    let quarantine = Template::parse(QUARANTINE, &[]).expect("the default template parses");
-    let mut landing = Landing {
-        containers: vec![around.landing.to_owned()],
-        quarantine,
-        settle: Duration::from_secs(10),
-        parallel: 5,
-    };
-    let Some(section) = section else { return landing };
-    let containers = section.texts("containers");
-    for container in &containers {
-        if !is_container(container.get_ref()) {
-            problems.add(
-                &container.span(),
-                format!("`{}` is not a container name", container.get_ref()),
-            );
-        } else if around.own_container == Some(container.get_ref()) {
-            problems.add(&container.span(), own_container(container.get_ref()));
+    let at = section.as_ref().map_or(0..0, |section| section.at().clone());
+    let default = |text: &str| Found::new(at.clone(), text.to_owned());
+    let ask = |name| section.as_ref().and_then(|section| section.text(name));
+    let quarantine = ask("quarantine").unwrap_or_else(|| default(QUARANTINE));
+    let settle = section.as_ref().and_then(|section| section.span("settle"));
+    let parallel =
+        section.as_ref().map_or(PARALLEL, |section| section.count("parallel", 64, PARALLEL));
+    let mut containers =
+        section.as_ref().map(|section| section.texts("containers")).unwrap_or_default();
+    if containers.is_empty() {
+        containers.push(default(around.landing));
+    }
+    check_landing(&containers, around, problems);
+    let containers: Vec<_> = containers.into_iter().map(Found::into_inner).collect();
+    let template = problems.parse(&quarantine, |text| Template::parse(text, &[]));
+    if let Some(template) = &template {
+        check_target(template, &quarantine, &containers, around, problems);
+    }
+    if let Some(section) = section {
+        section.finish();
+    }
+    Landing {
+        containers,
+        quarantine: template.unwrap_or_else(Template::nowhere),
+        settle: settle.unwrap_or(SETTLE),
+        parallel: usize::try_from(parallel).unwrap_or(1),
+    }
+}
+
+fn check_landing(containers: &[Found<String>], around: &Surroundings<'_>, problems: &Problems<'_>) {
+    for container in containers {
+        let name = container.get_ref();
+        if !is_container(name) {
+            problems.add(&container.span(), format!("`{name}` is not a container name"));
+        } else if around.own_container == Some(name) {
+            problems.add(&container.span(), own_container(name));
         }
     }
-    if !containers.is_empty() {
-        landing.containers = containers.into_iter().map(Found::into_inner).collect();
-    }
-    if let Some(text) = section.text("quarantine")
-        && let Some(template) = section.parse(&text, |text| Template::parse(text, &[]))
-    {
-        check_target(&template, &text, &landing.containers, around, problems);
-        landing.quarantine = template;
-    }
-    landing.settle = section.span("settle").unwrap_or(landing.settle);
-    landing.parallel = usize::try_from(section.count("parallel", 64, 5)).unwrap_or(5);
-    section.finish();
-    landing
 }
 
 fn own_container(container: &str) -> String {
@@ -201,7 +214,7 @@ fn accounts(
         let name = section.required("name", "archive");
         let connection = section
             .required("connection", "%LAKEHAND_ARCHIVE%")
-            .and_then(|found| Some((account(&section, &found, around, problems)?, found)));
+            .and_then(|found| Some((account(&found, around, problems)?, found)));
         if let (Some(name), Some((connection, _))) = (name, connection)
             && accounts.insert(name.get_ref().clone(), connection).is_some()
         {
@@ -213,12 +226,11 @@ fn accounts(
 }
 
 fn account(
-    section: &Section<'_>,
     found: &Found<String>,
     around: &Surroundings<'_>,
     problems: &Problems<'_>,
 ) -> Option<Connection> {
-    let setting = section.parse(found, secret_setting)?;
+    let setting = problems.parse(found, secret_setting)?;
     let mut faults = Vec::new();
     let connection = Connection::read(around.environment, &setting, &mut faults);
     for fault in &faults {

@@ -99,7 +99,7 @@ impl RouteReader<'_> {
 
     fn from(&self) -> Option<Pattern> {
         let text = self.section.required("from", "landing/{dataset}/{file...}")?;
-        let pattern = self.section.parse(&text, Pattern::parse)?;
+        let pattern = self.problems.parse(&text, Pattern::parse)?;
         if let Some(container) = pattern.container()
             && !self.landing.containers.iter().any(|landing| landing == container)
         {
@@ -114,7 +114,7 @@ impl RouteReader<'_> {
 
     fn to(&self, captures: &[String]) -> Option<Template> {
         let text = self.section.required("to", "processing/{dataset}/{file}")?;
-        let template = self.section.parse(&text, |text| Template::parse(text, captures))?;
+        let template = self.problems.parse(&text, |text| Template::parse(text, captures))?;
         check_target(&template, &text, &self.landing.containers, self.around, self.problems);
         Some(template)
     }
@@ -136,7 +136,7 @@ impl RouteReader<'_> {
             self.section.problem("a blob takes at most 10 tags");
         }
         let parse = |(name, text): (String, Found<String>)| {
-            let template = self.section.parse(&text, |text| Template::parse(text, captures))?;
+            let template = self.problems.parse(&text, |text| Template::parse(text, captures))?;
             Some((name, template))
         };
         tags.into_iter().filter_map(parse).collect()

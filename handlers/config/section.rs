@@ -36,6 +36,16 @@ impl<'a> Problems<'a> {
         });
     }
 
+    /// Parses a found text, noting why where it does not parse.
+    pub(super) fn parse<T, E: std::fmt::Display>(
+        &self,
+        found: &Found<String>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let parsed = parse(found.get_ref());
+        parsed.map_err(|error| self.add(&found.span(), error.to_string())).ok()
+    }
+
     pub(super) fn into_sorted(self) -> Vec<Problem> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|problem| (problem.line, problem.column));
@@ -217,16 +227,6 @@ impl<'a> Section<'a> {
             self.problems.add(&text.span(), message);
         }
         span
-    }
-
-    /// Parses a found text, noting why where it does not parse.
-    pub(super) fn parse<T, E: std::fmt::Display>(
-        &self,
-        found: &Found<String>,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let parsed = parse(found.get_ref());
-        parsed.map_err(|error| self.problems.add(&found.span(), error.to_string())).ok()
     }
 
     /// Names every field that nobody asked for, with the nearest one that exists.

@@ -5,15 +5,13 @@
 
 use axum::body::Body;
 use futures::StreamExt;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::trim::Trimmed;
 use crate::{routing::events::split_address, stores::blobs::BlobPath};
 
 /// An invocation's data, without the content of blobs.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Clone, Debug)]
 pub struct Envelope {
     data: Map<String, Value>,
     metadata: Map<String, Value>,
@@ -42,7 +40,14 @@ impl Envelope {
             let piece = piece.map_err(|_| Malformed::new("the body was cut off"))?;
             trimmed.push(&piece).map_err(|_| Malformed::new("it has over 4 MiB of metadata"))?;
         }
-        serde_json::from_slice(&trimmed.into_bytes()).map_err(Malformed::new)
+        let mut envelope: Map<String, Value> =
+            serde_json::from_slice(&trimmed.into_bytes()).map_err(Malformed::new)?;
+        let mut take = |name| match envelope.remove(name) {
+            Some(Value::Object(members)) => Ok(members),
+            Some(_) => Err(Malformed(format!("{name} is no object"))),
+            None => Ok(Map::new()),
+        };
+        Ok(Self { data: take("Data")?, metadata: take("Metadata")? })
     }
 
     /// The value of a binding, decoded; names are compared without regard to case.

@@ -2,7 +2,7 @@
 
 use super::{
     Routing, Source, dataset,
-    ledger::{Note, State},
+    ledger::{Entry, Note, State},
     mark,
     outcome::Outcome,
     pattern::Captures,
@@ -105,14 +105,14 @@ async fn depart(routing: &Routing<'_>, path: &BlobPath) -> Result<Outcome, Store
         let etag = crate::stores::ETag::new(&entry.etag);
         routing.ledger.note_removed(path, &etag).await?;
     }
-    Ok(outcome_of(entry))
+    Ok(repeated(entry))
 }
 
 /// The destination is recorded already; only the source may be left.
 async fn conclude(
     routing: &Routing<'_>,
     source: &Source,
-    entry: super::ledger::Entry,
+    entry: Entry,
 ) -> Result<Outcome, StoreError> {
     let routes = &routing.active.config.routes;
     let route = routes.iter().find(|route| Some(&route.name) == entry.route.as_ref());
@@ -121,18 +121,12 @@ async fn conclude(
     if !keeps {
         remove_source(routing.blobs, source, &routing.ledger).await?;
     }
-    Ok(outcome_of(entry))
+    Ok(repeated(entry))
 }
 
-fn outcome_of(entry: super::ledger::Entry) -> Outcome {
-    let destination = entry.destination.unwrap_or_default();
-    match entry.state {
-        State::Delivered => {
-            Outcome::Delivered { route: entry.route.unwrap_or_default(), destination }
-        }
-        State::Quarantined => {
-            Outcome::Quarantined { reason: entry.reason.unwrap_or_default(), destination }
-        }
+fn repeated(entry: Entry) -> Outcome {
+    match entry.destination {
+        Some(destination) if entry.state.is_final() => Outcome::Repeated(destination),
         _ => Outcome::Gone,
     }
 }

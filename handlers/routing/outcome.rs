@@ -7,13 +7,15 @@ use crate::stores::blobs::BlobPath;
 /// What became of a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is where its route says, now or since an earlier delivery of the same event.
+    /// It is where its route says.
     Delivered {
         /// The route that took it.
         route: String,
         /// Where it is.
         destination: String,
     },
+    /// It was handled before, and is, or was, there.
+    Repeated(String),
     /// The store is still copying; the sweep finishes it.
     Copying(String),
     /// It waits for its dataset's marker.
@@ -50,6 +52,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Delivered { route, destination } => write!(f, "-> {destination}  route {route}"),
+            Self::Repeated(destination) => write!(f, "-> {destination}  already"),
             Self::Copying(destination) => write!(f, "copying to {destination}"),
             Self::Waiting(dataset) => write!(f, "waits for the marker of {dataset}"),
             Self::Settling(reason) => write!(f, "settling: {reason}"),

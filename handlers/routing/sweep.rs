@@ -136,6 +136,7 @@ fn is_news(outcome: &Outcome) -> bool {
             | Outcome::Settling(_)
             | Outcome::Copying(_)
             | Outcome::Ignored(_)
+            | Outcome::Repeated(_)
             | Outcome::Stuck(_)
             | Outcome::Gone
     )

@@ -54,6 +54,11 @@ impl Template {
         Ok(Self { text: text.to_owned(), pieces })
     }
 
+    /// A template that stands in for one that does not parse; it renders into no name at all.
+    pub(crate) fn nowhere() -> Self {
+        Self { text: String::new(), pieces: Vec::new() }
+    }
+
     /// The template as it was written.
     pub fn text(&self) -> &str {
         &self.text

@@ -89,8 +89,6 @@ pub struct Settings {
     pub ledger_retention: Duration,
     /// How long the host lets an invocation run; `None` is without limit.
     pub function_timeout: Option<Duration>,
-    /// The settings whose values `lakehand.toml` may use in secret fields.
-    pub expandable: BTreeMap<String, Secret>,
 }
 
 /// A setting that still holds the reference instead of the secret it refers to.
@@ -114,7 +112,6 @@ impl Settings {
             config: reader.config(&root),
             ledger_retention: reader.days("LAKEHAND_LEDGER_DAYS", 90),
             function_timeout: reader.function_timeout(&root),
-            expandable: expandable(environment),
             root,
         };
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
@@ -135,15 +132,6 @@ fn unresolved(environment: &Environment) -> Vec<Problem> {
                 "@Microsoft.KeyVault(SecretUri=https://VAULT.vault.azure.net/secrets/NAME)",
             )
         })
-        .collect()
-}
-
-/// The settings that a configuration file may read: ours alone, and never the storage account's.
-fn expandable(environment: &Environment) -> BTreeMap<String, Secret> {
-    environment
-        .iter()
-        .filter(|(name, _)| name.starts_with("LAKEHAND_"))
-        .map(|(name, value)| (name.clone(), Secret::new(value)))
         .collect()
 }
 

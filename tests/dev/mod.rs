@@ -7,6 +7,12 @@ use std::{fs, net::TcpListener};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
+use lakehand::stores::{
+    Condition, azure,
+    blobs::{Attributes, BlobPath},
+};
+
+use crate::azurite::{self, ACCOUNTS, unique};
 use running::{RULES, Site, runs, send_signal, wait_for};
 
 /// Settings that switch off all but one way for a file to be noticed.
@@ -55,7 +61,7 @@ fn files_moved_in_and_files_that_were_there_arrive_too() {
     let outside = site.write("outside/day/y.csv", "inside a folder");
     fs::rename(outside.parent().unwrap(), site.path("lake/landing/day")).unwrap();
     site.arrives("processing/day/y.csv", "inside a folder");
-    assert_eq!(dev.count("landing/day/y.csv -> "), 1, "{}", dev.output());
+    dev.prints("landing/day/y.csv -> processing/day/y.csv");
 }
 
 #[test]
@@ -87,6 +93,17 @@ fn a_killed_worker_is_started_again_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_worker_that_fails_three_times_ends_it_with_the_hosts_words() {
+    let timeout = "AzureFunctionsJobHost__customHandler__initializationTimeout";
+    let site = Site::new().with(timeout, "00:00:00");
+    let output = site.command(&["--port", "0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("Exceeded http worker restart retry count"), "{message}");
+    assert!(message.contains("Initializing HttpWorker timed out"), "{message}");
+}
+
+#[test]
 fn signals_end_it_cleanly_and_its_worker_with_it() {
     for signal in ["INT", "TERM"] {
         let site = Site::new();
@@ -112,7 +129,7 @@ fn a_port_in_use_is_named_with_the_way_out() {
     let site = Site::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let output = site.command(port, &[]).output().unwrap();
+    let output = site.command(&["--port", &port.to_string()]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains(&format!("127.0.0.1:{port}")), "{message}");
@@ -134,10 +151,21 @@ fn settings_are_read_from_the_file_and_their_faults_named() {
     drop(dev);
 
     site.write("local.settings.json", "{\n  \"Values\": {\"LAKEHAND_LANDING\": 1}\n}");
-    let output = site.command(running::free_port(), &[]).output().unwrap();
+    let output = site.command(&["--port", "0"]).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("local.settings.json, line 2"), "{message}");
     assert!(!output.status.success());
+}
+
+#[test]
+fn a_folder_without_rules_is_refused_with_the_way_out() {
+    let site = Site::new();
+    fs::remove_file(site.path("lakehand.toml")).unwrap();
+    let output = site.command(&["--port", "0"]).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("LAKEHAND_CONFIG"), "{message}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!site.path("lake").exists());
 }
 
 #[test]
@@ -191,8 +219,8 @@ fn recorded_events_are_replayed_and_repetition_is_harmless() {
 fn a_replay_that_cannot_be_read_is_named_before_anything_starts() {
     let site = Site::new();
     site.write("event.json", "{");
-    let arguments = ["--replay", "event.json"];
-    let output = site.command(running::free_port(), &arguments).output().unwrap();
+    let arguments = ["--port", "0", "--replay", "event.json"];
+    let output = site.command(&arguments).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("cannot replay event.json"), "{message}");
     assert!(!output.status.success());
@@ -236,4 +264,39 @@ async fn the_functions_answer_under_api_with_bodies_of_any_length() {
     let about = client.get(dev.url("/")).send().await.unwrap().bytes().await.unwrap();
     let about: Value = serde_json::from_slice(&about).unwrap();
     assert!(about["functions"].as_array().unwrap().contains(&json!("route_blob")), "{about}");
+}
+
+#[tokio::test]
+async fn blobs_in_an_account_arrive_by_the_scan() {
+    let account = azurite::shared().connection_string(ACCOUNTS[0]);
+    let (blobs, _) = azure::open(&azurite::connection(&account)).unwrap();
+    let [landing, processing] = ["landing", "processing"].map(unique);
+    let site = Site::without(&[NO_SWEEP])
+        .with("LAKEHAND_STORAGE", &account)
+        .with("LAKEHAND_LANDING", &landing)
+        .with("LAKEHAND_QUEUE", &unique("events"))
+        .with("LAKEHAND_LAKE", "lake");
+    let rules = format!(
+        r#"
+        [landing]
+        containers = ["{landing}"]
+        quarantine = "{processing}/odd/{{path}}"
+        [[route]]
+        name = "all"
+        from = "{landing}/{{file...}}"
+        to = "{processing}/{{file}}"
+        "#
+    );
+    site.write("lakehand.toml", rules);
+    blobs.create_container(&processing).await.unwrap();
+    let dev = site.start(&[]);
+    dev.prints(&format!("Upload blobs to the container {landing}"));
+    let name = "sales/a b%20+é.csv";
+    let source = BlobPath::new(&landing, name).unwrap();
+    let target = BlobPath::new(&processing, name).unwrap();
+    let attributes = Attributes::default();
+    blobs.write(&source, "a,b".into(), &attributes, &Condition::Always).await.unwrap();
+    dev.prints(&format!("{source} -> {target}"));
+    assert_eq!(blobs.read(&target, 100).await.unwrap().0, "a,b");
+    assert!(blobs.head(&source).await.is_err());
 }

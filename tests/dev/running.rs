@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     marker::PhantomData,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -49,7 +48,7 @@ on_conflict = "version"
 /// A folder to run in, with rules.
 pub(super) struct Site {
     folder: TempDir,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(String, String)>,
 }
 
 /// `lakehand dev`, running.
@@ -58,7 +57,6 @@ pub(super) struct Dev<'a> {
     _site: PhantomData<&'a Site>,
     child: Child,
     printed: Arc<Mutex<Vec<String>>>,
-    pub(super) port: u16,
 }
 
 impl Site {
@@ -70,10 +68,14 @@ impl Site {
     }
 
     /// The same with Functions switched off.
-    pub(super) fn without(disabled: &[&'static str]) -> Self {
-        let mut site = Self::new();
-        site.environment.extend(disabled.iter().map(|setting| (*setting, "true")));
-        site
+    pub(super) fn without(disabled: &[&str]) -> Self {
+        disabled.iter().fold(Self::new(), |site, setting| site.with(setting, "true"))
+    }
+
+    /// The same with a setting.
+    pub(super) fn with(mut self, setting: &str, value: &str) -> Self {
+        self.environment.push((setting.to_owned(), value.to_owned()));
+        self
     }
 
     /// A path in the folder.
@@ -117,16 +119,15 @@ impl Site {
         wait_for(&format!("{blob} to leave"), || !path.exists());
     }
 
-    /// Starts `lakehand dev` without waiting for anything.
-    pub(super) fn command(&self, port: u16, arguments: &[&str]) -> Command {
+    /// The command `lakehand dev` with these arguments.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lakehand"));
-        let port = port.to_string();
         command
-            .args(["dev", "--port", &port])
+            .arg("dev")
             .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
-            .envs(self.environment.iter().copied())
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -135,12 +136,12 @@ impl Site {
 
     /// Starts `lakehand dev` and waits until its worker is ready.
     pub(super) fn start(&self, arguments: &[&str]) -> Dev<'_> {
-        let port = free_port();
-        let mut child = self.command(port, arguments).spawn().unwrap();
+        let any_port = ["--port", "0"];
+        let mut child = self.command(&[&any_port, arguments].concat()).spawn().unwrap();
         let printed = Arc::default();
         keep(child.stdout.take().unwrap(), &printed);
         keep(child.stderr.take().unwrap(), &printed);
-        let dev = Dev { _site: PhantomData, child, printed, port };
+        let dev = Dev { _site: PhantomData, child, printed };
         dev.prints("the worker is ready");
         dev
     }
@@ -176,9 +177,10 @@ impl Dev<'_> {
         children_of(self.child.id())
     }
 
-    /// Its address.
+    /// An address that it serves.
     pub(super) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        let line = self.prints(" on http://127.0.0.1:");
+        format!("{}{path}", line.split_once(" on ").unwrap().1)
     }
 
     /// Sends a signal to it and waits for its end.
@@ -215,11 +217,6 @@ fn within_deadline(so: &mut dyn FnMut() -> bool) -> bool {
         thread::sleep(Duration::from_millis(20));
     }
     true
-}
-
-/// A port that is free now.
-pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Sends a signal by name.

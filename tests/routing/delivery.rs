@@ -8,7 +8,7 @@ use lakehand::{
     },
 };
 
-use super::{Lake, at, delivered, flaky::Trouble};
+use super::{Lake, at, delivered, flaky::Trouble, repeated};
 
 const MOVE: &str = r#"
 [[route]]
@@ -17,6 +17,8 @@ from = "landing/{set}/{file...}"
 when = { extension = "csv" }
 to = "processing/{set}/{file}"
 "#;
+
+const TARGET: &str = "processing/sales/x.csv";
 
 #[tokio::test]
 async fn a_file_moves_with_four_storage_calls() {
@@ -43,9 +45,12 @@ async fn a_file_moves_with_four_storage_calls() {
 async fn a_repeat_has_no_second_effect() {
     let lake = Lake::new(MOVE).await;
     lake.write("landing/sales/x.csv", "1").await;
-    let first = lake.arrive("landing/sales/x.csv").await.unwrap();
+    lake.arrive("landing/sales/x.csv").await.unwrap();
     lake.blobs.delete(&at("processing/sales/x.csv"), &Condition::Always).await.unwrap();
-    assert_eq!(lake.arrive("landing/sales/x.csv").await.unwrap(), first);
+    assert_eq!(
+        lake.arrive("landing/sales/x.csv").await.unwrap(),
+        repeated("processing/sales/x.csv")
+    );
     assert_eq!(
         lake.names("processing").await,
         [""; 0],
@@ -76,11 +81,10 @@ async fn whatever_fails_the_next_delivery_completes_the_move() {
             assert!(error.is_transient(), "{operation} {trouble:?}: {error}");
             let copies = lake.names("landing").await.len() + lake.names("processing").await.len();
             assert!(copies >= 1, "{operation} {trouble:?} lost the file");
-            assert_eq!(
-                lake.arrive("landing/sales/x.csv").await.unwrap(),
-                delivered("tables", "processing/sales/x.csv"),
-                "{operation} {trouble:?}"
-            );
+            let outcome = lake.arrive("landing/sales/x.csv").await.unwrap();
+            let recorded = operation == "delete";
+            let wanted = if recorded { repeated(TARGET) } else { delivered("tables", TARGET) };
+            assert_eq!(outcome, wanted, "{operation} {trouble:?}");
             assert_eq!(lake.names("landing").await, [""; 0]);
             assert_eq!(lake.names("processing").await, ["sales/x.csv"]);
             assert_eq!(lake.steps("landing/sales/x.csv").await, ["delivered", "sourceRemoved"]);
@@ -165,9 +169,10 @@ async fn an_original_is_never_overwritten_though_a_capture_names_it() {
 async fn a_copy_keeps_its_source_and_is_made_once() {
     let lake = Lake::new(&format!("{MOVE}action = \"copy\"\ntier = \"Cool\"\n")).await;
     lake.write("landing/sales/x.csv", "1").await;
-    let first = lake.arrive("landing/sales/x.csv").await.unwrap();
+    lake.arrive("landing/sales/x.csv").await.unwrap();
     lake.blobs.take_calls();
-    assert_eq!(lake.arrive("landing/sales/x.csv").await.unwrap(), first);
+    let again = lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert_eq!(again, repeated("processing/sales/x.csv"));
     assert_eq!(lake.blobs.take_calls(), ["head"], "the ledger knows it");
     assert_eq!(lake.names("landing").await, ["sales/x.csv"]);
     let there = lake.blobs.head(&at("processing/sales/x.csv")).await.unwrap();
@@ -188,7 +193,7 @@ async fn what_no_route_takes_is_quarantined_with_the_reason() {
         outcome,
         Outcome::Quarantined { reason: reason.to_owned(), destination: destination.to_owned() }
     );
-    assert_eq!(lake.arrive("landing/sales/x.exe").await.unwrap(), outcome);
+    assert_eq!(lake.arrive("landing/sales/x.exe").await.unwrap(), repeated(destination));
     let there = lake.blobs.head(&at(destination)).await.unwrap();
     assert_eq!(there.metadata[mark::REASON], reason);
     assert_eq!(lake.names("quarantine").await.len(), 1);
@@ -268,7 +273,7 @@ async fn sixteen_deliveries_at_once_have_one_effect() {
     let arrivals = (0..16).map(|_| lake.arrive("landing/sales/x.csv"));
     for outcome in futures::future::join_all(arrivals).await {
         match outcome {
-            Ok(Outcome::Delivered { .. } | Outcome::Gone) => {}
+            Ok(Outcome::Delivered { .. } | Outcome::Repeated(_) | Outcome::Gone) => {}
             Ok(other) => panic!("{other}"),
             Err(error) => assert!(error.is_transient(), "{error}"),
         }

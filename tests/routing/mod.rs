@@ -3,6 +3,7 @@
 mod datasets;
 mod delivery;
 pub(crate) mod flaky;
+mod names;
 mod sweeping;
 
 use std::{
@@ -128,6 +129,10 @@ impl Lake {
 
 pub(crate) fn at(path: &str) -> BlobPath {
     path.parse().unwrap()
+}
+
+pub(crate) fn repeated(destination: &str) -> Outcome {
+    Outcome::Repeated(destination.to_owned())
 }
 
 pub(crate) fn delivered(route: &str, destination: &str) -> Outcome {

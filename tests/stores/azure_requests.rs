@@ -93,6 +93,23 @@ async fn a_copy_is_one_request_with_all_conditions_and_attributes() {
 }
 
 #[tokio::test]
+async fn who_came_with_a_signature_shows_it_for_the_source_too() {
+    let server = MockServer::start().await;
+    answer(&server, "PUT", started("success"), 1).await;
+    let address = server.uri();
+    let (blobs, _) = open(&format!(
+        "BlobEndpoint={address}/lakeone;QueueEndpoint={address}/lakeone;\
+         SharedAccessSignature=sv=1&sp=rw&sig=a%2Bb%3D"
+    ));
+    copy(&*blobs, &Attributes::default(), &Condition::Absent).await.unwrap();
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests[0].url.query(), Some("sv=1&sp=rw&sig=a%2Bb%3D"));
+    let source = header(&requests[0], "x-ms-copy-source").unwrap();
+    assert!(source.ends_with("/a%20b+%C3%A9%23%3F.csv?sv=1&sp=rw&sig=a%2Bb%3D"), "{source}");
+    assert_eq!(header(&requests[0], "authorization"), None);
+}
+
+#[tokio::test]
 async fn a_copy_onto_a_known_version_says_so() {
     let server = MockServer::start().await;
     answer(&server, "PUT", started("success"), 1).await;

@@ -73,6 +73,9 @@ impl ExitRules {
 mod tests {
     use super::{Ended::*, Verdict::*, *};
 
+    /// What it shows, the ends at their minutes, and what follows from each.
+    type Case<'a> = (&'a str, &'a [(u64, Ended)], &'a [Verdict]);
+
     /// Judges ends at the given minutes.
     fn verdicts(ends: &[(u64, Ended)]) -> Vec<Verdict> {
         let start = Instant::now();
@@ -84,7 +87,7 @@ mod tests {
 
     #[test]
     fn ends_are_judged_as_the_host_judges_them() {
-        let table: &[(&str, &[(u64, Ended)], &[Verdict])] = &[
+        let table: &[Case<'_>] = &[
             ("zero rests", &[(0, Code(0))], &[Rest]),
             ("200 never counts", &[(0, Code(200)); 4], &[Restart; 4]),
             ("the third error", &[(0, Code(1)); 3], &[Restart, Restart, GiveUp]),

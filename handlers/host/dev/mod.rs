@@ -80,6 +80,9 @@ pub enum Error {
     /// Settings are missing or wrong: all of them.
     #[error("{}", lines(.0))]
     Settings(Vec<Problem>),
+    /// There are no rules to work by.
+    #[error("there is no {}; go to the folder of your lakehand.toml, or name it in LAKEHAND_CONFIG (`lakehand package app` writes an example into app/)", .0.display())]
+    NoConfig(PathBuf),
     /// A recorded event cannot be read.
     #[error("cannot replay {file}: {reason}")]
     Replay {

@@ -5,7 +5,7 @@ use std::{env, fs, io, path::Path, time::Duration};
 use super::{Error, Options, limits::Limits, local_settings, process::Program};
 use crate::{
     host::functions::{Binding, FUNCTIONS, Trigger},
-    settings::{Connection, Environment, Problem, Settings},
+    settings::{ConfigSource, Connection, Environment, Problem, Settings},
 };
 
 /// The host waits so many times as long for a worker as it lets one take to listen.
@@ -46,7 +46,11 @@ impl Plan {
     /// Everything that is wrong with the settings.
     pub(super) fn read(options: &Options, environment: Environment) -> Result<Self, Error> {
         let environment = local_environment(environment, options.lake.as_deref())?;
-        Self::new(environment).map_err(Error::Settings)
+        let plan = Self::new(environment).map_err(Error::Settings)?;
+        match &plan.settings.config {
+            ConfigSource::File(file) if !file.exists() => Err(Error::NoConfig(file.clone())),
+            _ => Ok(plan),
+        }
     }
 
     fn new(mut environment: Environment) -> Result<Self, Vec<Problem>> {

@@ -29,18 +29,6 @@ impl Report {
         print(text);
     }
 
-    /// Prints a line of the worker's standard output, if it is worth it.
-    pub(super) fn worker_output(self, line: &str) {
-        match serde_json::from_str::<Map<String, Value>>(line) {
-            Ok(entry) if entry.contains_key("level") => {
-                if let Some(told) = tell(&entry, self.verbose) {
-                    self.event(&told);
-                }
-            }
-            _ => print(line),
-        }
-    }
-
     /// Prints a line of the worker's error output as it is.
     pub(super) fn worker_error(self, line: &str) {
         // Nobody reads it any more: no reason to stop working.
@@ -68,6 +56,35 @@ impl Complaint {
             self.report.event(trouble);
         }
         self.last = trouble;
+    }
+}
+
+/// The worker's log, as far as it is worth a line; a warning that comes again at once is not.
+#[derive(Debug)]
+pub(super) struct WorkerLog {
+    report: Report,
+    last: String,
+}
+
+impl WorkerLog {
+    /// The log of a worker that has said nothing yet.
+    pub(super) fn new(report: Report) -> Self {
+        Self { report, last: String::new() }
+    }
+
+    /// Prints a line of the worker's standard output; what is no log entry is printed as it is.
+    pub(super) fn line(&mut self, line: &str) {
+        match serde_json::from_str::<Map<String, Value>>(line) {
+            Ok(entry) if entry.contains_key("level") => self.entry(&entry),
+            _ => print(line),
+        }
+    }
+
+    fn entry(&mut self, entry: &Map<String, Value>) {
+        let all = self.report.verbose;
+        let Some(told) = tell(entry, all).filter(|told| all || *told != self.last) else { return };
+        self.report.event(&told);
+        self.last = told;
     }
 }
 

@@ -133,7 +133,7 @@ impl<'a> Collecting<'a> {
         }
         if record.body.status == Status::Processing {
             record = match self.move_files(marker, manifest.as_ref(), record).await? {
-                Moved::All(record) => record,
+                Moved::All(record) => *record,
                 Moved::Some(reason) => {
                     let note = self.note(Some(reason.clone()));
                     self.routing.ledger.note(marker, State::Settling, &note).await?;
@@ -325,7 +325,9 @@ impl<'a> Collecting<'a> {
             None if Instant::now() >= self.routing.deadline => {
                 Ok(Moved::Some("its files are on their way; the next sweep goes on".to_owned()))
             }
-            None => self.finish(record.into_inner()).await.map(Moved::All),
+            None => {
+                self.finish(record.into_inner()).await.map(|record| Moved::All(Box::new(record)))
+            }
         }
     }
 
@@ -409,7 +411,7 @@ impl<'a> Collecting<'a> {
 /// How far the files of a delivery came.
 enum Moved {
     /// All are in place, and the record says so.
-    All(Document<Dataset>),
+    All(Box<Document<Dataset>>),
     /// Some are still on their way.
     Some(String),
 }

@@ -3,10 +3,11 @@
 //! It is read here and not by the client's own model, which leaves out what marks a directory of a
 //! hierarchical namespace.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
 use azure_core::{time::parse_rfc7231, xml::from_xml};
 use percent_encoding::percent_decode_str;
+use regex::{Captures, Regex};
 use serde::Deserialize;
 
 use super::attributes::{copy_state, md5};
@@ -70,9 +71,19 @@ struct Details {
 /// Reads a page. Names that this product does not handle (a `..` between slashes, a control
 /// character) are left out.
 pub(super) fn page(container: &str, xml: &[u8]) -> azure_core::Result<Page<Listed>> {
-    let answer: Answer = from_xml(xml)?;
+    let answer: Answer = from_xml(keep_spaces(&String::from_utf8_lossy(xml)).as_bytes())?;
     let items = answer.blobs.items.into_iter().filter_map(|item| listed(container, item)).collect();
     Ok(Page { items, next: answer.next_marker.filter(|marker| !marker.is_empty()) })
+}
+
+/// Encodes names of nothing but spaces, which are legal, but formatting to the XML parser.
+fn keep_spaces(xml: &str) -> Cow<'_, str> {
+    static BLANK: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new("<Name>( +)</Name>").expect("the pattern is a constant and well formed")
+    });
+    BLANK.replace_all(xml, |found: &Captures<'_>| {
+        format!("<Name Encoded=\"true\">{}</Name>", "%20".repeat(found[1].len()))
+    })
 }
 
 fn listed(container: &str, item: Item) -> Option<Listed> {
@@ -144,6 +155,8 @@ mod tests {
         let cases = [
             ("<Name>a&amp;&lt;b&gt;&quot;'</Name>", "a&<b>\"'"),
             ("<Name> a b </Name>", " a b "),
+            ("<Name> </Name>", " "),
+            ("<Name>   </Name>", "   "),
             ("<Name>a%20b</Name>", "a%20b"),
             ("<Name Encoded=\"true\">a%20b%EF%BF%BE%2Fc</Name>", "a b\u{fffe}/c"),
             ("<Name Encoded=\"false\">%EF</Name>", "%EF"),

@@ -1,0 +1,180 @@
+//! What is read, and how every fault is told.
+
+use super::*;
+use crate::routing::route::{Action, OnConflict};
+
+fn parse_with(
+    text: &str,
+    settings: &[(&str, &str)],
+    own: Option<&str>,
+) -> Result<Config, Vec<String>> {
+    let environment: Environment =
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let around = Surroundings { environment: &environment, landing: "landing", own_container: own };
+    Config::parse(text, &around)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+fn problems(text: &str) -> Vec<String> {
+    parse_with(text, &[], None).unwrap_err()
+}
+
+/// Each expected problem is a place and a piece of its text.
+fn assert_problems(found: &[String], expected: &[(&str, &str)]) {
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (problem, (place, text)) in found.iter().zip(expected) {
+        assert!(problem.starts_with(&format!("{place}: ")) && problem.contains(text), "{problem}");
+    }
+}
+
+#[test]
+fn the_example_is_valid_and_shows_every_kind_of_route() {
+    let config = parse_with(include_str!("../../lakehand.toml"), &[], None).unwrap();
+    let [drives, contracts, tables] = &config.routes[..] else { panic!("three routes") };
+    assert_eq!(drives.complete.as_ref().unwrap().settle, Duration::from_secs(2));
+    assert_eq!((drives.on_conflict, drives.tier.as_deref()), (OnConflict::Version, Some("Cool")));
+    assert_eq!((contracts.action, contracts.tags.len()), (Action::Copy, 2));
+    assert_eq!(tables.on_conflict, OnConflict::Replace);
+    assert_eq!(config.landing.parallel, 5);
+}
+
+#[test]
+fn an_empty_file_has_defaults_and_no_routes() {
+    let config = parse_with("", &[], None).unwrap();
+    assert!(config.is_landing("landing") && config.routes.is_empty());
+    assert_eq!(config.landing.quarantine.text(), QUARANTINE);
+}
+
+#[test]
+fn all_problems_are_found_in_one_go_with_their_places() {
+    let text = r#"
+[landing]
+containers = ["landing", "Landing"]
+parallel = 0
+settel = "5s"
+
+[[route]]
+name = "Bad Name"
+from = "elsewhere/{file...}"
+to = "landing/{file}"
+on_conflict = "overwrite"
+
+[[route]]
+from = "landing/{a}/{a}"
+to = 3
+tier = "Warm"
+when = { extension = [1], colour = "red" }
+
+[[rout]]
+"#;
+    assert_problems(
+        &problems(text),
+        &[
+            ("3:26", "`Landing` is not a container name"),
+            ("4:12", "whole number from 1 to 64"),
+            ("5:1", "did you mean `settle`?"),
+            ("8:8", "lower-case letters"),
+            ("9:8", "`elsewhere` is no landing container"),
+            ("10:6", "routed again, for ever"),
+            ("11:15", "\"fail\", \"replace\", \"version\""),
+            ("13:1", "`name` is missing"),
+            ("14:8", "`{a}` appears twice"),
+            ("15:6", "a string is needed"),
+            ("16:8", "\"Archive\""),
+            ("17:23", "a string or a list of strings"),
+            ("17:27", "`colour` is not a field"),
+            ("19:3", "did you mean `route`?"),
+        ],
+    );
+}
+
+#[test]
+fn faults_of_syntax_have_places_too() {
+    let found = problems("[landing]\ncontainers = [\"a\n\n[[route]]\nname = \n");
+    assert!(found.len() >= 2 && found[0].starts_with("2:"), "{found:?}");
+}
+
+#[test]
+fn a_dataset_needs_an_open_end_and_moves() {
+    let route = "[[route]]\nname = \"a\"\nfrom = \"landing/{file}\"\nto = \"out/{file}\"\n";
+    let text = format!("{route}complete = \".done\"\naction = \"copy\"\n");
+    assert_problems(&problems(&text), &[("1:1", "open capture"), ("1:1", "files move")]);
+}
+
+#[test]
+fn an_original_is_not_replaced() {
+    let text = "[[route]]\nname = \"a\"\nfrom = \"landing/{f...}\"\nto = \"out/ORIGINAL/{f}\"\non_conflict = \"replace\"\n";
+    assert_problems(&problems(text), &[("1:1", "never overwritten")]);
+}
+
+#[test]
+fn names_are_unique() {
+    let route = "[[route]]\nname = \"a\"\nfrom = \"landing/{file}\"\nto = \"out/{file}\"\n";
+    assert_problems(&problems(&route.repeat(2)), &[("5:1", "named twice")]);
+}
+
+#[test]
+fn the_container_of_the_configuration_is_out_of_reach() {
+    let text = "[[route]]\nname = \"a\"\nfrom = \"landing/{f...}\"\nto = \"rules/{f}\"\n";
+    let own = |own| parse_with(text, &[], Some(own)).unwrap_err();
+    assert_problems(&own("rules"), &[("4:6", "holds this configuration")]);
+    assert_problems(&own("landing"), &[("1:1", "holds this configuration")]);
+    assert_problems(&own("quarantine"), &[("1:1", "holds this configuration")]);
+    let by_capture = text.replace("{f...}", "{c}/{f...}").replace("rules/{f}", "{c}/{f}");
+    let config = parse_with(&by_capture, &[], Some("rules")).unwrap();
+    assert!(config.forbids_target("rules").is_some() && config.forbids_target("landing").is_some());
+    assert!(config.forbids_target("out").is_none());
+}
+
+const KEY: &str = "c2VjcmV0";
+
+#[test]
+fn an_account_is_named_by_its_setting_and_never_written_down() {
+    let connection = format!(
+        "DefaultEndpointsProtocol=https;AccountName=a;AccountKey={KEY};EndpointSuffix=core.windows.net"
+    );
+    let settings = [("LAKEHAND_ARCHIVE", connection.as_str()), ("AzureWebJobsStorage", "x")];
+    let read = |value: &str| {
+        let text = format!("[[account]]\nname = \"archive\"\nconnection = \"{value}\"\n");
+        parse_with(&text, &settings, None)
+    };
+    let config = read("%LAKEHAND_ARCHIVE%").unwrap();
+    assert!(!format!("{config:?}").contains(KEY));
+    for value in [
+        "%AzureWebJobsStorage%",
+        "%LAKEHAND_ARCHIVE%/x",
+        "https://evil.example/?%LAKEHAND_ARCHIVE%",
+        "%LAKEHAND_ARCHIVE%%LAKEHAND_ARCHIVE%",
+        "LAKEHAND_ARCHIVE",
+        "%PATH%",
+        connection.as_str(),
+    ] {
+        let found = read(value).unwrap_err();
+        assert!(found[0].starts_with("3:14: a secret is never written here"), "{found:?}");
+        assert!(!found[0].contains(KEY));
+    }
+    assert!(read("%LAKEHAND_OTHER%").unwrap_err()[0].contains("LAKEHAND_OTHER is missing"));
+}
+
+#[test]
+fn settings_are_not_expanded_in_templates() {
+    let text = "[[route]]\nname = \"a\"\nfrom = \"landing/%LAKEHAND_ARCHIVE%/{f}\"\nto = \"out/%LAKEHAND_ARCHIVE%/{f}\"\n";
+    let config = parse_with(text, &[("LAKEHAND_ARCHIVE", "secret")], None).unwrap();
+    assert_eq!(config.routes[0].to.text(), "out/%LAKEHAND_ARCHIVE%/{f}");
+    assert_eq!(config.routes[0].from.text(), "landing/%LAKEHAND_ARCHIVE%/{f}");
+}
+
+#[test]
+fn sizes_and_spans_have_units() {
+    let text = "[[route]]\nname = \"a\"\nfrom = \"landing/{f}\"\nto = \"out/{f}\"\nwhen = { min_size = 5, max_size = \"2 GiB\" }\n";
+    let when = &parse_with(text, &[], None).unwrap().routes[0].when;
+    assert_eq!((when.min_size, when.max_size), (Some(5), Some(2 << 30)));
+    for (bad, message) in [
+        ("settle = \"5\"", "\"30s\""),
+        ("settle = 5", "a string is needed"),
+        ("settle = \"99999999999999999999d\"", "\"30s\""),
+    ] {
+        let found = problems(&format!("[landing]\n{bad}\n"));
+        assert!(found[0].contains(message), "{found:?}");
+    }
+}

@@ -1,0 +1,100 @@
+//! The commands that print and end, as a user types them.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lakehand"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn folder_with(configuration: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lakehand.toml"), configuration).unwrap();
+    folder
+}
+
+const EXAMPLE: &str = include_str!("../lakehand.toml");
+
+#[test]
+fn check_accepts_the_example_without_any_setting() {
+    let folder = folder_with(EXAMPLE);
+    let output = run(folder.path(), &["check"], &[]);
+    assert!(output.status.success(), "{}", err(&output));
+    assert_eq!(out(&output).trim(), "./lakehand.toml: 3 routes, no problems");
+}
+
+#[test]
+fn check_reports_settings_and_configuration_together() {
+    let folder = folder_with("[landing]\nparallel = 0\n\n[[route]]\nname = \"a\"\n");
+    let settings = [
+        ("LAKEHAND_LANDING", "No"),
+        ("LAKEHAND_LEDGER_DAYS", "x"),
+        ("LAKEHAND_STORAGE", "@Microsoft.KeyVault(SecretUri=https://v)"),
+    ];
+    let output = run(folder.path(), &["check"], &settings);
+    assert_eq!(output.status.code(), Some(1));
+    let problems = err(&output);
+    for expected in [
+        "LAKEHAND_LANDING:",
+        "LAKEHAND_LEDGER_DAYS:",
+        "LAKEHAND_STORAGE:",
+        "lakehand.toml:2:12:",
+        "lakehand.toml:4:1:",
+    ] {
+        assert!(problems.contains(expected), "{expected} in {problems}");
+    }
+}
+
+#[test]
+fn check_explains_where_a_name_goes_and_why() {
+    let folder = folder_with(EXAMPLE);
+    let explain = |blob: &str| out(&run(folder.path(), &["check", blob], &[]));
+    let text = explain("landing/sales/2026/x.csv");
+    for line in [
+        "not drives: the name does not start with `landing/drives/`",
+        "not contracts: the name does not start with `landing/contracts/`",
+        "route tables takes it",
+        "{dataset} = sales",
+        "{file} = 2026/x.csv",
+        "-> processing/sales/",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert!(explain("landing/drives/q1/a.bin").contains("waits for a marker that ends in `.done`"));
+    assert!(explain("landing/x.exe").contains("goes to the quarantine"));
+    assert!(explain("other/x.csv").contains("`other` is not a landing container"));
+}
+
+#[test]
+fn trace_tells_what_it_knows_and_says_when_it_knows_nothing() {
+    let folder = folder_with(EXAMPLE);
+    let output = run(folder.path(), &["trace", "landing/never"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("does not know landing/never"));
+}
+
+#[test]
+fn wrong_use_ends_with_2_and_help_shows_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["chekc"][..], &["trace"], &["check", "no-slash"], &["dev", "--port", "x"]] {
+        assert_eq!(run(folder.path(), arguments, &[]).status.code(), Some(2), "{arguments:?}");
+    }
+    let help = run(folder.path(), &["--help"], &[]);
+    assert!(help.status.success() && out(&help).contains("lakehand check landing/sales/x.csv"));
+}
