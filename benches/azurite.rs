@@ -1,4 +1,4 @@
-//! Azurite, which says on its output which requests reach it.
+//! Azurite, which says on its output, if it is asked to, which requests reach it.
 
 use std::{
     io::{BufRead, BufReader},
@@ -38,8 +38,9 @@ pub(crate) struct Azurite {
 }
 
 impl Azurite {
-    /// Starts one that keeps its data in a folder, or else in memory.
-    pub(crate) fn start(folder: Option<&Path>) -> Self {
+    /// Starts one that keeps its data in a folder, or else in memory. Only with a log can its
+    /// requests be counted.
+    pub(crate) fn start(folder: Option<&Path>, log: bool) -> Self {
         assert!(
             Path::new(FOLDER).join("node_modules/azurite").is_dir(),
             "Azurite is not there; run: npm ci --prefix tests/azurite"
@@ -51,6 +52,9 @@ impl Azurite {
             Some(folder) => command.arg("--location").arg(folder),
             None => command.arg("--inMemoryPersistence"),
         };
+        if !log {
+            command.arg("--silent");
+        }
         let mut child = command
             .current_dir(FOLDER)
             .env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:{}", key()))

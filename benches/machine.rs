@@ -24,14 +24,23 @@ pub(crate) fn description() -> String {
     let gibibytes = memory.trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1_048_576.0;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let kernel = kernel.split('-').next().unwrap_or_default().trim();
+    let load = fs::read_to_string("/proc/loadavg").unwrap();
+    let load = load.split(' ').next().unwrap_or_default();
     let node = version("node", &["--version"]);
     let python = version(&peer::python(), &["--version"]);
+    let azurite = azurite();
     let sdk = include_str!("requirements.txt").lines().next().unwrap_or_default();
     format!(
         "{INTRODUCTION}{date}: {cores} cores ({processor}), {gibibytes:.0} GiB of memory, Linux \
-         {kernel}; lakehand {}, Azurite 3.35.0 on Node {node}, {python} with {sdk}.\n\n",
+         {kernel}, load {load} before the run; lakehand {}, Azurite {azurite} on Node {node}, {python} with {sdk}.\n\n",
         env!("CARGO_PKG_VERSION"),
     )
+}
+
+fn azurite() -> String {
+    let package = include_str!("../tests/azurite/package.json");
+    let package: serde_json::Value = serde_json::from_str(package).unwrap();
+    package["dependencies"]["azurite"].as_str().unwrap().to_owned()
 }
 
 fn field(file: &str, name: &str) -> Option<String> {

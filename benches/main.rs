@@ -20,8 +20,12 @@ const RESULTS: &str = "docs/benchmarks.md";
 
 #[tokio::main]
 async fn main() {
-    // Cargo adds `--bench`.
-    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let (flags, parts): (Vec<_>, Vec<_>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    if !flags.iter().any(|flag| flag == "--bench") {
+        return println!("nothing is measured: `cargo test` runs this too, `cargo bench` means it");
+    }
+    let wanted = parts.into_iter().next();
     let wants = |part| wanted.as_deref().is_none_or(|wanted| wanted == part);
     let mut report = machine::description();
     if wants("start") {

@@ -33,7 +33,7 @@ struct Load {
 
 const LOADS: [Load; 2] = [
     Load { name: "500 files of 4 KiB", files: 500, size: 4 << 10 },
-    Load { name: "50 files of 1 MiB", files: 50, size: 1 << 20 },
+    Load { name: "100 files of 1 MiB", files: 100, size: 1 << 20 },
 ];
 
 const INTRODUCTION: &str = "\
@@ -41,8 +41,9 @@ const INTRODUCTION: &str = "\
 
 Every file is copied inside the storage service, verified and removed from where it landed. \
 `peer.py` does no more than that, with `azure-storage-blob`; the worker also keeps a ledger of each \
-step, flushed to the disk. All four took turns on one Azurite, both processes kept running; medians \
-of 5 rounds. Calls are the requests in Azurite's own log.
+step, flushed to the disk. All four take turns on one Azurite, in 5 rounds, both processes kept \
+running. Calls are the requests in the log of another Azurite, in a round of its own. Azurite is one \
+Node process on one core: where it is busy about 100 %, it is the limit and not who calls it.
 
 ";
 
@@ -62,13 +63,12 @@ const MOVERS: [(Mover, &str); 4] = [
     (Mover::Loop, "Python, a loop"),
 ];
 
-/// One measured move of a load.
+/// One measured move of a load, in seconds.
 struct Run {
-    seconds: f64,
-    calls: f64,
-    /// CPU seconds of the mover.
+    time: f64,
+    /// The mover's CPU time.
     own: f64,
-    /// CPU seconds of Azurite.
+    /// Azurite's CPU time.
     azurite: f64,
 }
 
@@ -82,21 +82,26 @@ struct Site {
 
 /// Measures every load with every mover.
 pub(crate) async fn measure() -> String {
-    let mut site = Site::new().await;
+    let mut counting = Site::new(true).await;
+    let mut site = Site::new(false).await;
     // The first moves find a cold Azurite.
     for (mover, _) in MOVERS {
         site.run(mover, &LOADS[0], "warm").await;
     }
     let mut report = INTRODUCTION.to_owned();
     for load in &LOADS {
-        report += &site.measure(load).await;
+        let mut calls = [0; MOVERS.len()];
+        for ((mover, _), calls) in MOVERS.iter().zip(&mut calls) {
+            *calls = counting.count(*mover, load).await;
+        }
+        report += &table(load, &calls, &site.rounds(load).await);
     }
     report
 }
 
 impl Site {
-    async fn new() -> Self {
-        let azurite = Azurite::start(None);
+    async fn new(log: bool) -> Self {
+        let azurite = Azurite::start(None, log);
         let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let account = azurite.connection_string();
         Self {
@@ -108,7 +113,8 @@ impl Site {
         }
     }
 
-    async fn measure(&mut self, load: &Load) -> String {
+    /// Lets every mover move a load once a round; each round begins with another one.
+    async fn rounds(&mut self, load: &Load) -> [Vec<Run>; MOVERS.len()] {
         let mut runs = MOVERS.map(|_| Vec::new());
         for round in 0..ROUNDS {
             for turn in 0..MOVERS.len() {
@@ -116,28 +122,47 @@ impl Site {
                 runs[at].push(self.run(MOVERS[at].0, load, &format!("round-{round}")).await);
             }
         }
-        table(load, &runs)
+        runs
     }
 
-    /// Lets a mover move a load.
+    /// Lets a mover move a load, and measures.
     async fn run(&mut self, mover: Mover, load: &Load, round: &str) -> Run {
         let prefix = format!("{round}/{}/", mover as u8);
-        let names: Vec<_> = (0..load.files).map(|n| format!("{prefix}file-{n:04}.csv")).collect();
-        fill(&*self.blobs, &names, load.size).await.unwrap();
+        let names = self.fill(load, &prefix).await.unwrap();
         let own = match mover {
             Mover::Events | Mover::Sweep => self.worker.id(),
             Mover::Threads | Mover::Loop => self.peer.id(),
         };
-        let calls = self.azurite.requests().await;
-        let before = [own, self.azurite.id()].map(cpu);
-        let began = Instant::now();
+        let processes = [own, self.azurite.id()];
+        let (before, began) = (processes.map(cpu), Instant::now());
         self.move_all(mover, &names, &prefix).await;
-        let seconds = began.elapsed().as_secs_f64();
-        let after = [own, self.azurite.id()].map(cpu);
-        let calls = self.azurite.requests().await - calls;
+        let (time, after) = (began.elapsed().as_secs_f64(), processes.map(cpu));
         self.check_and_clear(&prefix, load.files).await.unwrap();
         let spent = |at: usize| (after[at] - before[at]).as_secs_f64();
-        Run { seconds, calls: calls as f64, own: spent(0), azurite: spent(1) }
+        Run { time, own: spent(0), azurite: spent(1) }
+    }
+
+    /// Lets a mover move a load, and counts the requests that reach Azurite.
+    async fn count(&mut self, mover: Mover, load: &Load) -> u64 {
+        let names = self.fill(load, "counted/").await.unwrap();
+        let before = self.azurite.requests().await;
+        self.move_all(mover, &names, "counted/").await;
+        let after = self.azurite.requests().await;
+        self.check_and_clear("counted/", load.files).await.unwrap();
+        after - before
+    }
+
+    /// Lets files land.
+    async fn fill(&self, load: &Load, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let content = Bytes::from(vec![b'x'; load.size]);
+        let attributes = Attributes::default();
+        let names = (0..load.files).map(|number| format!("{prefix}file-{number:04}.csv"));
+        let writes = stream::iter(names).map(async |name| {
+            let path = BlobPath::new("landing", &name).unwrap();
+            self.blobs.write(&path, content.clone(), &attributes, &Condition::Absent).await?;
+            Ok(name)
+        });
+        writes.buffered(PARALLEL).try_collect().await
     }
 
     async fn move_all(&mut self, mover: Mover, names: &[String], prefix: &str) {
@@ -167,21 +192,8 @@ impl Site {
     }
 }
 
-/// Lets files land.
-async fn fill(blobs: &dyn Blobs, names: &[String], size: usize) -> Result<(), StoreError> {
-    let content = Bytes::from(vec![b'x'; size]);
-    let attributes = Attributes::default();
-    let writes = stream::iter(names).map(async |name| {
-        let path = BlobPath::new("landing", name).unwrap();
-        blobs.write(&path, content.clone(), &attributes, &Condition::Absent).await.map(drop)
-    });
-    writes.buffer_unordered(PARALLEL).try_collect().await
-}
-
-/// One load's medians.
-fn table(load: &Load, runs: &[Vec<Run>; MOVERS.len()]) -> String {
-    let files = load.files as f64;
-    let of = |runs: &[Run], value: fn(&Run) -> f64| median(runs.iter().map(value));
+/// One load's figures: the time as the median of the rounds, CPU time as the mean.
+fn table(load: &Load, calls: &[u64], runs: &[Vec<Run>]) -> String {
     let mut table = Table::new(&[
         load.name,
         "files/s",
@@ -190,37 +202,45 @@ fn table(load: &Load, runs: &[Vec<Run>; MOVERS.len()]) -> String {
         "Azurite's CPU ms per file",
         "Azurite busy",
     ]);
-    for ((_, name), runs) in MOVERS.iter().zip(runs) {
+    let files = load.files as f64;
+    for (((_, name), runs), calls) in MOVERS.iter().zip(runs).zip(calls) {
+        let per_file = |value: f64| value * 1000.0 / (files * ROUNDS as f64);
+        let busy = sum(runs, |run| run.azurite) / sum(runs, |run| run.time);
         table.row(&[
             name,
-            &decimals(files / of(runs, |run| run.seconds), 0),
-            &decimals(of(runs, |run| run.calls) / files, 2),
-            &decimals(of(runs, |run| run.own) * 1000.0 / files, 2),
-            &decimals(of(runs, |run| run.azurite) * 1000.0 / files, 2),
-            &format!("{:.0} %", of(runs, |run| 100.0 * run.azurite / run.seconds)),
+            &decimals(files / median(runs.iter().map(|run| run.time)), 0),
+            &decimals(*calls as f64 / files, 2),
+            &decimals(per_file(sum(runs, |run| run.own)), 2),
+            &decimals(per_file(sum(runs, |run| run.azurite)), 2),
+            &format!("{:.0} %", 100.0 * busy),
         ]);
     }
     table.into_text() + &ratios(runs) + "\n"
 }
 
-/// How often the worker does what Python does once: in the same time, and with the same CPU time.
-/// The two of one round are compared, then the middle one taken.
-fn ratios(runs: &[Vec<Run>; MOVERS.len()]) -> String {
-    let ratio = |worker: usize, python: usize, value: fn(&Run) -> f64| {
-        let pairs = runs[worker].iter().zip(&runs[python]);
-        decimals(median(pairs.map(|(worker, python)| value(python) / value(worker))), 1)
+fn sum(runs: &[Run], value: fn(&Run) -> f64) -> f64 {
+    runs.iter().map(value).sum()
+}
+
+/// How often the worker does what Python does once, by the clock (the two of one round compared,
+/// then the median taken) and by CPU time.
+fn ratios(runs: &[Vec<Run>]) -> String {
+    let [events, sweep, threads, one] = runs else { unreachable!("one for each mover") };
+    let clock = |worker: &[Run], python: &[Run]| {
+        let rounds = worker.iter().zip(python);
+        median(rounds.map(|(worker, python)| python.time / worker.time))
     };
-    let seconds = |run: &Run| run.seconds;
-    let own = |run: &Run| run.own;
+    let cpu = |worker, python| sum(python, |run| run.own) / sum(worker, |run| run.own);
     format!(
-        "\nBy events, the worker moves {} times as many files a second as Python's threads and {} \
-         times as many as its loop; a sweep {} and {} times. By events it uses the CPU {} times \
-         less than the threads, by a sweep {} times less.\n",
-        ratio(0, 2, seconds),
-        ratio(0, 3, seconds),
-        ratio(1, 2, seconds),
-        ratio(1, 3, seconds),
-        ratio(0, 2, own),
-        ratio(1, 2, own),
+        "\nBy events the worker moves {:.1} times as many files a second as Python's threads and \
+         {:.1} times as many as its loop, by a sweep {:.1} and {:.1} times. For each file, Python's \
+         threads use {:.1} times the CPU time of the worker with events and {:.1} times that of its \
+         sweep.\n",
+        clock(events, threads),
+        clock(events, one),
+        clock(sweep, threads),
+        clock(sweep, one),
+        cpu(events, threads),
+        cpu(sweep, threads),
     )
 }

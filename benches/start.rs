@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     azurite::Azurite,
     process::{Memory, memory},
-    table::{Table, decimals, median, mebibytes},
+    table::{Table, decimals, mebibytes, median},
     worker::Worker,
 };
 
@@ -21,7 +21,7 @@ From just before `exec` of `lakehand serve` to the end of the first 200 on `GET 
 
 /// Measures the start on the local lake and on an account.
 pub(crate) fn measure() -> String {
-    let azurite = Azurite::start(None);
+    let azurite = Azurite::start(None, false);
     let account = azurite.connection_string();
     let mut table = Table::new(&[
         &*format!("{RUNS} starts each"),
