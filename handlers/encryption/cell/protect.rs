@@ -21,7 +21,7 @@ pub struct Protector {
 }
 
 #[derive(Clone)]
-enum Work {
+pub(super) enum Work {
     Randomize { key: Arc<FileKey>, nonces: Nonces, associated: Arc<[u8]> },
     Determine { cipher: Arc<LessSafeKey>, nonce_key: hmac::Key, associated: Arc<[u8]> },
     Tokenize(hmac::Key),
@@ -132,7 +132,7 @@ impl fmt::Debug for Protector {
 
 impl Work {
     /// Appends ciphertext or a token; the methods that make neither append nothing.
-    fn encrypt(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), CellError> {
+    pub(super) fn encrypt(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), CellError> {
         match self {
             Self::Randomize { key, nonces, associated } => {
                 seal(&key.cipher, nonces.draw()?, associated, plain, out)
@@ -151,7 +151,7 @@ impl Work {
     }
 }
 
-fn seal(
+pub(super) fn seal(
     cipher: &LessSafeKey,
     nonce: [u8; NONCE],
     associated: &[u8],
