@@ -20,6 +20,8 @@ pub enum Collection {
     State,
     /// What `lakehand dev` has already delivered, by ETag.
     Receipts,
+    /// Wrapped data keys that have a name: one document per version.
+    Keys,
 }
 
 impl Collection {
@@ -30,6 +32,7 @@ impl Collection {
             Self::Datasets => "datasets",
             Self::State => "state",
             Self::Receipts => "receipts",
+            Self::Keys => "keys",
         }
     }
 }

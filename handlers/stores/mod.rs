@@ -7,6 +7,7 @@
 pub mod azure;
 pub mod blobs;
 pub mod documents;
+pub mod keys;
 pub mod local;
 pub mod open;
 pub mod queues;

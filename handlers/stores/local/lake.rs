@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     fs::{self, File},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -124,6 +125,14 @@ pub(super) struct Staged {
 }
 
 impl Staged {
+    /// A new file that nobody but this user may read.
+    pub(super) fn secret(path: PathBuf) -> Result<Self, Failure> {
+        let mut options = File::options();
+        let file =
+            options.write(true).create_new(true).mode(0o600).open(&path).map_err(on(&path))?;
+        Ok(Self { path, file })
+    }
+
     /// Makes sure that the content survives a crash, and says what is there.
     pub(super) fn finish(&self) -> Result<fs::Metadata, Failure> {
         self.file.sync_all().and_then(|()| self.file.metadata()).map_err(on(&self.path))
