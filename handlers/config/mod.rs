@@ -1,6 +1,7 @@
 //! `lakehand.toml`: what the user wants done, read strictly, every problem with line and column.
 
 mod live;
+mod policies;
 mod routes;
 mod section;
 #[cfg(test)]
@@ -11,10 +12,12 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use toml::de::DeTable;
 
+pub use policies::Reach;
 pub use live::{Active, LiveConfig, OpenAccount, Unusable};
 use section::{Found, Problems, Section};
 
 use crate::{
+    encryption::policy::Policy,
     routing::{route::Route, template::Template},
     settings::{Connection, Environment},
     stores::blobs::is_container,
@@ -27,6 +30,10 @@ pub struct Config {
     pub landing: Landing,
     /// Other storage accounts that routes deliver to, by name.
     pub accounts: BTreeMap<String, Connection>,
+    /// The policies of column encryption, by name.
+    pub policies: BTreeMap<String, Policy>,
+    /// What encryption may read and write.
+    pub reach: Reach,
     /// The routes, in the order in which they are tried.
     pub routes: Vec<Route>,
     /// The container in which this configuration lies, if it lies in one.
@@ -88,12 +95,14 @@ impl Config {
         let root = Section::new(document.get_ref(), document.span(), &problems);
         let landing = landing(root.table("landing"), around, &problems);
         let accounts = accounts(root.tables("account"), around, &problems);
+        let reach = policies::reach(root.table("encryption"), &problems);
+        let policies = policies::policies(root.tables("policy"), &problems);
         let routes = routes::read(root.tables("route"), &landing, &accounts, around, &problems);
         root.finish();
         let own_container = around.own_container.map(str::to_owned);
         let found = problems.into_sorted();
         if found.is_empty() {
-            Ok(Self { landing, accounts, routes, own_container })
+            Ok(Self { landing, accounts, policies, reach, routes, own_container })
         } else {
             Err(found)
         }
