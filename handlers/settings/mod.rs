@@ -1,22 +1,20 @@
 //! App settings: read once from the environment, every problem reported together, by name.
 
 mod connection;
+mod environment;
 mod secret;
 
 use std::{
-    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 pub use connection::{Connection, Credential};
+pub use environment::Environment;
 pub use secret::Secret;
 
 use crate::stores::blobs::{BlobPath, is_container};
-
-/// The environment as it was when the process started.
-pub type Environment = BTreeMap<String, String>;
 
 /// A setting that is missing or wrong, with an example of a right one.
 #[derive(Clone, Debug, PartialEq, Eq)]
