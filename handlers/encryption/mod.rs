@@ -2,9 +2,11 @@
 //!
 //! Reading order: [`policy`] says which columns are protected and how; [`cell`] protects one value
 //! and opens it again; [`envelope`] is what a file says of its own protection; [`engine`] is what
-//! every format implements, [`parquet`], [`csv`] and [`json_lines`] do.
+//! every format implements, [`parquet`], [`csv`] and [`json_lines`] do; [`streams`] gives them the
+//! bytes of files and blobs.
 
 pub mod cell;
 pub mod engine;
 pub mod envelope;
 pub mod policy;
+pub mod streams;
