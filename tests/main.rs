@@ -11,9 +11,11 @@ mod package;
 mod protocol;
 mod routing;
 mod schemas;
+mod streams;
 mod stores {
     mod azure;
     mod azure_access;
+    mod azure_blocks;
     mod azure_requests;
     mod local;
     mod local_database;

@@ -70,6 +70,9 @@ pub enum Fault {
     AlreadyExists,
     /// [`Condition::Matches`] was asked for and another version, or nothing, is there.
     Changed,
+    /// Blocks that were staged are gone, thrown away by a rival's commit or by age: the work that
+    /// made them must be done again, after another look at what is there.
+    Lost,
     /// The store knows who we are and refuses, or does not know us: an operator must act.
     Denied,
     /// The request can never succeed as it is: a bad name, an archived source.

@@ -5,6 +5,8 @@
 
 mod attributes;
 mod blobs;
+mod blocks;
+mod download;
 mod error;
 mod lend;
 mod listing;

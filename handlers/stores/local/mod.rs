@@ -13,6 +13,7 @@
 //! SQLite's log need one kernel.
 
 mod blobs;
+mod blocks;
 mod contents;
 mod database;
 mod documents;
