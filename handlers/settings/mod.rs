@@ -1,6 +1,7 @@
 //! App settings: read once from the environment, every problem reported together, by name.
 
 mod connection;
+mod keys;
 mod secret;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 };
 
 pub use connection::{Connection, Credential};
+pub use keys::{Keys, Vault};
 pub use secret::Secret;
 
 use crate::stores::blobs::{BlobPath, is_container};
@@ -79,6 +81,8 @@ pub struct Settings {
     pub lake: PathBuf,
     /// Where the blobs are.
     pub storage: Storage,
+    /// Where the key-encryption keys are.
+    pub keys: Keys,
     /// The container that the blob trigger watches.
     pub landing: String,
     /// The queue that Event Grid feeds.
@@ -103,10 +107,12 @@ impl Settings {
         let mut reader = Reader { environment, problems: unresolved(environment) };
         let root = reader.path("FUNCTIONS_APP_ROOT_PATH").unwrap_or_else(|| PathBuf::from("."));
         let storage = Connection::read(environment, "LAKEHAND_STORAGE", &mut reader.problems);
+        let keys = Keys::read(environment, &root, &mut reader.problems);
         let settings = Self {
             port: reader.port(),
             lake: reader.lake(storage.is_some() || reader.blames("LAKEHAND_STORAGE")),
             storage: storage.map_or(Storage::Lake, |account| Storage::Account(Box::new(account))),
+            keys,
             landing: reader.container("LAKEHAND_LANDING", "landing"),
             queue: reader.container("LAKEHAND_QUEUE", "lakehand-events"),
             config: reader.config(&root),
