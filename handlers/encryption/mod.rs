@@ -1,8 +1,9 @@
 //! Columns in, protected columns out.
 //!
 //! Reading order: [`policy`] says which columns are protected and how; [`cell`] protects one value
-//! and opens it again; [`keys`] are made, wrapped and opened; [`envelope`] is what a file says of its own protection; [`engine`] is what
-//! every format implements, [`parquet`], [`csv`] and [`json_lines`] do.
+//! and opens it again; [`keys`] are made, wrapped and opened; [`envelope`] is what a file says of
+//! its own protection; [`engine`] is what every format implements, [`parquet`], [`csv`] and
+//! [`json_lines`] do.
 
 pub mod cell;
 pub mod engine;
