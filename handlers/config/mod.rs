@@ -12,8 +12,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use toml::de::DeTable;
 
-pub use policies::Reach;
 pub use live::{Active, LiveConfig, OpenAccount, Unusable};
+pub use policies::Reach;
 use section::{Found, Problems, Section};
 
 use crate::{

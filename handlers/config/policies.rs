@@ -122,9 +122,9 @@ fn method(kind: Kind, section: &Section<'_>) -> Option<Method> {
         Kind::Token => Method::Token,
         Kind::Redact => Method::Redact,
         Kind::Keep => Method::Keep,
-        Kind::Replace => Method::Replace {
-            new_value: section.required("new_value", "<hidden>")?.into_inner(),
-        },
+        Kind::Replace => {
+            Method::Replace { new_value: section.required("new_value", "<hidden>")?.into_inner() }
+        }
         Kind::Mask => {
             let mask = section.text("masking_char").map_or("*".to_owned(), Found::into_inner);
             let mut characters = mask.chars();
@@ -134,7 +134,12 @@ fn method(kind: Kind, section: &Section<'_>) -> Option<Method> {
             };
             Method::Mask {
                 masking_char,
-                chars_to_mask: usize::try_from(section.count("chars_to_mask", 1_000_000, 1_000_000)).ok()?,
+                chars_to_mask: usize::try_from(section.count(
+                    "chars_to_mask",
+                    1_000_000,
+                    1_000_000,
+                ))
+                .ok()?,
                 from_end: section.flag("from_end"),
             }
         }

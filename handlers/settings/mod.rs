@@ -2,6 +2,7 @@
 
 mod connection;
 mod environment;
+mod keys;
 mod secret;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 
 pub use connection::{Connection, Credential};
 pub use environment::Environment;
+pub use keys::{Keys, Vault};
 pub use secret::Secret;
 
 use crate::stores::blobs::{BlobPath, is_container};
@@ -77,6 +79,8 @@ pub struct Settings {
     pub lake: PathBuf,
     /// Where the blobs are.
     pub storage: Storage,
+    /// Where the key-encryption keys are.
+    pub keys: Keys,
     /// The container that the blob trigger watches.
     pub landing: String,
     /// The queue that Event Grid feeds.
@@ -105,10 +109,12 @@ impl Settings {
         let mut reader = Reader { environment: &resolved, problems };
         let root = reader.path("FUNCTIONS_APP_ROOT_PATH").unwrap_or_else(|| PathBuf::from("."));
         let storage = reader.storage();
+        let keys = Keys::read(&resolved, &root, &mut reader.problems);
         let settings = Self {
             port: reader.port(),
             lake: reader.lake(storage.is_some() || reader.blames("LAKEHAND_STORAGE")),
             storage: storage.map_or(Storage::Lake, |account| Storage::Account(Box::new(account))),
+            keys,
             landing: reader.container("LAKEHAND_LANDING", "landing"),
             queue: reader.container("LAKEHAND_QUEUE", "lakehand-events"),
             config: reader.config(&root),

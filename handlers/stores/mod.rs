@@ -1,5 +1,5 @@
-//! The ports to the outside: blobs, queues and documents, each a small trait with one adapter for
-//! Azure and one for the local disk.
+//! The ports to the outside: blobs, queues, documents and keys, each a small trait with one adapter
+//! for Azure and one for the local disk.
 //!
 //! A capability names only what is in this folder's own files; `azure` and `local` are chosen by
 //! `main`, and their private errors arrive here as one [`StoreError`].

@@ -106,17 +106,17 @@ impl DataKeys {
     /// # Errors
     /// As for [`for_file`](Self::for_file).
     pub async fn named(&self, name: &str) -> Result<(DataKey, WrappedKey), KeyError> {
-        if let Some(newest) = self.versions(name).await?.pop() {
-            return Ok((self.unwrap(&newest.body).await?, newest.body));
-        }
-        match self.make_version(name, 1).await {
-            Err(KeyError::Store(error)) if error.fault == Fault::AlreadyExists => {
-                let stored = self.documents.get(Collection::Keys, &address(name, 1)).await?;
-                let stored: WrappedKey = typed(stored)?.body;
-                Ok((self.unwrap(&stored).await?, stored))
-            }
-            made => made,
-        }
+        let stored = match self.versions(name).await?.pop() {
+            Some(newest) => newest,
+            None => match self.make_version(name, 1).await {
+                Err(KeyError::Store(error)) if error.fault == Fault::AlreadyExists => {
+                    typed(self.documents.get(Collection::Keys, &address(name, 1)).await?)?
+                }
+                made => return made,
+            },
+        };
+        check_configured(&stored.body, &[name.to_owned()])?;
+        Ok((self.unwrap(&stored.body).await?, stored.body))
     }
 
     /// Makes a new version of a named data key and returns its number. What is protected from now
