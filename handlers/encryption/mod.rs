@@ -2,9 +2,13 @@
 //!
 //! Reading order: [`policy`] says which columns are protected and how; [`cell`] protects one value
 //! and opens it again; [`envelope`] is what a file says of its own protection; [`engine`] is what
-//! every format implements, [`parquet`], [`csv`] and [`json_lines`] do.
+//! every format implements, [`parquet`], [`csv`] and [`json_lines`] do; [`text`] is what the last two
+//! share.
 
 pub mod cell;
+pub mod csv;
 pub mod engine;
 pub mod envelope;
+pub mod json_lines;
 pub mod policy;
+pub mod text;
