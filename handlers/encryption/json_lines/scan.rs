@@ -34,11 +34,12 @@ pub(super) trait Visit {
     fn object(&mut self) -> Result<(), Fault>;
 }
 
-/// Walks through a line, which is UTF-8.
+/// Walks through a line, which is UTF-8, with or without its end.
 ///
 /// # Errors
 /// It is not one JSON value, or the visitor refuses.
 pub(super) fn walk(line: &[u8], visit: &mut impl Visit) -> Result<(), Fault> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
     let mut walk = Walk { line, at: 0, depth: 0 };
     walk.space();
     walk.value(visit)?;

@@ -14,6 +14,7 @@ pub(crate) struct Target {
 
 /// Protected or opened.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are as many as columns and threads")]
 pub(crate) enum Change {
     Protect(Protector),
     Open(Opener),

@@ -127,6 +127,13 @@ impl<R> Bounded<R> {
         if ours || error.kind() == io::ErrorKind::Interrupted {
             return error;
         }
+        // The library has no code for it, only this text.
+        if error.to_string().contains("too much memory") {
+            let reason = "its window takes more than half of the memory that is allowed; raise \
+                          LAKEHAND_MEMORY, or compress it with a smaller window";
+            let subject = "this Zstandard file".to_owned();
+            return io::Error::other(EngineError::Unsupported { subject, reason: reason.into() });
+        }
         let reason = format!("after {} bytes of content: {error}", self.out);
         io::Error::other(EngineError::Invalid { format: self.compression.name(), reason })
     }
@@ -181,6 +188,86 @@ impl<W: Write> Compressor<W> {
             Self::None(sink) => sink.write_all(bytes),
             Self::Gzip(encoder) => encoder.write_all(bytes),
             Self::Zstd(encoder) => encoder.write_all(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{super::testing::packed, *};
+
+    const MEMORY: usize = 8 << 20;
+
+    fn unpacked(bytes: &[u8], limits: Limits) -> Result<Vec<u8>, EngineError> {
+        let mut out = Vec::new();
+        let mut reader = decompress(bytes, Compression::of(bytes), limits, MEMORY)?;
+        reader.read_to_end(&mut out).map_err(unwrapped)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn members_and_frames_follow_each_other() {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let two = [packed(compression, b"one,"), packed(compression, b"two")].concat();
+            assert_eq!(Compression::of(&two), compression);
+            assert_eq!(unpacked(&two, Limits::default()).unwrap(), b"one,two");
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_stopped() {
+        let zeros = vec![0; 12 << 20];
+        let bomb = packed(Compression::Zstd, &zeros);
+        let error = unpacked(&bomb, Limits::default()).unwrap_err().to_string();
+        assert!(error.contains("more than 1000 bytes come out of each byte"), "{error}");
+        let gzip = packed(Compression::Gzip, &zeros);
+        let strict = Limits { ratio: 100, ..Limits::default() };
+        assert!(matches!(unpacked(&gzip, strict), Err(EngineError::Unsupported { .. })));
+        let total = Limits { total: 1 << 20, ..Limits::default() };
+        let error = unpacked(&gzip, total).unwrap_err().to_string();
+        assert!(error.contains("more than 1048576 bytes"), "{error}");
+        assert_eq!(
+            unpacked(&packed(Compression::Zstd, &zeros[..9 << 20]), Limits::default())
+                .unwrap()
+                .len(),
+            9 << 20
+        );
+    }
+
+    #[test]
+    fn a_window_larger_than_half_the_memory_is_refused() {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(23).unwrap();
+        encoder.write_all(&vec![b'x'; 9 << 20]).unwrap();
+        let frame = encoder.finish().unwrap();
+        let error = unpacked(&frame, Limits::default()).unwrap_err().to_string();
+        assert!(error.contains("raise LAKEHAND_MEMORY"), "{error}");
+    }
+
+    #[test]
+    fn damage_is_told_from_a_failing_source() {
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let text: Vec<_> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
+            let whole = packed(compression, &text);
+            let mut flipped = whole.clone();
+            flipped[whole.len() / 2] ^= 1;
+            for broken in [&whole[..whole.len() / 2], &whole[..5], &flipped] {
+                let error = unpacked(broken, Limits::default()).unwrap_err();
+                assert!(matches!(error, EngineError::Invalid { .. }), "{error}");
+            }
+            let source = whole[..100].chain(Gone);
+            let mut reader = decompress(source, compression, Limits::default(), MEMORY).unwrap();
+            let error = unwrapped(reader.read_to_end(&mut Vec::new()).unwrap_err());
+            assert!(matches!(error, EngineError::Io(_)), "{error}");
+        }
+    }
+
+    struct Gone;
+
+    impl Read for Gone {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
         }
     }
 }

@@ -15,6 +15,9 @@ mod output;
 mod pipeline;
 mod rejects;
 pub(super) mod search;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub(super) mod testing;
 
 pub(super) use change::{Change, Target};
 pub(super) use chunks::{Chunk, Chunks, Format};
