@@ -1,10 +1,10 @@
 //! Where the protected leaves of a line are.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use super::{
     scan::{Kind, Visit},
-    value::unescape,
+    value::unescape_key,
 };
 use crate::encryption::text::Fault;
 
@@ -21,7 +21,7 @@ pub(super) struct Found {
 struct Candidate<'a> {
     column: usize,
     /// The path from here; none if the value is the leaf.
-    rest: Option<&'a str>,
+    rest: Option<&'a [u8]>,
 }
 
 /// Compares keys with paths on the way.
@@ -45,7 +45,7 @@ impl<'a> Finder<'a> {
         self.levels.clear();
         self.candidates.clear();
         let all = self.paths.iter().enumerate();
-        let all = all.map(|(column, path)| Candidate { column, rest: Some(path) });
+        let all = all.map(|(column, path)| Candidate { column, rest: Some(path.as_bytes()) });
         self.candidates.extend(all);
     }
 
@@ -61,9 +61,9 @@ impl<'a> Finder<'a> {
 }
 
 /// What is left of a path behind a key; a key may have dots itself.
-fn behind<'a>(candidate: Candidate<'a>, key: &str) -> Option<Candidate<'a>> {
+fn behind<'a>(candidate: Candidate<'a>, key: &[u8]) -> Option<Candidate<'a>> {
     let rest = candidate.rest?.strip_prefix(key)?;
-    let rest = if rest.is_empty() { None } else { Some(rest.strip_prefix('.')?) };
+    let rest = if rest.is_empty() { None } else { Some(rest.strip_prefix(b".")?) };
     Some(Candidate { rest, ..candidate })
 }
 
@@ -74,12 +74,7 @@ impl Visit for Finder<'_> {
         if here.is_empty() {
             return;
         }
-        let quoted = if escaped { [b"\"", key, b"\""].concat() } else { Vec::new() };
-        let key = match escaped {
-            true => unescape(&quoted, true).ok(),
-            false => std::str::from_utf8(key).ok().map(Cow::Borrowed),
-        };
-        let Some(key) = key else { return };
+        let Some(key) = unescape_key(key, escaped) else { return };
         for at in here {
             self.candidates.extend(behind(self.candidates[at], &key));
         }

@@ -5,25 +5,25 @@ use std::borrow::Cow;
 use super::scan::Kind;
 use crate::encryption::text::Fault;
 
-/// The text of a string with its quotes. The line is UTF-8 and was walked through.
-pub(super) fn unescape(string: &[u8], escaped: bool) -> Result<Cow<'_, str>, Fault> {
-    let broken = || Fault("a string has half of a surrogate pair".to_owned());
-    if escaped {
-        return serde_json::from_slice(string).map(Cow::Owned).map_err(|_| broken());
+/// The text that stands for a scalar of a line that was walked through.
+pub(super) fn canonical(scalar: &[u8], kind: Kind) -> Result<Cow<'_, [u8]>, Fault> {
+    match kind {
+        Kind::Literal | Kind::Null => Ok(scalar.into()),
+        Kind::String { escaped: false } => Ok((&scalar[1..scalar.len() - 1]).into()),
+        Kind::String { escaped: true } => match unescape(scalar) {
+            Some(text) => Ok(text.into()),
+            None => Err(Fault("a string has half of a surrogate pair".to_owned())),
+        },
     }
-    let text = std::str::from_utf8(&string[1..string.len() - 1]);
-    text.map(Cow::Borrowed).map_err(|_| broken())
 }
 
-/// The text that stands for a scalar.
-pub(super) fn canonical(scalar: &[u8], kind: Kind) -> Result<Cow<'_, [u8]>, Fault> {
-    Ok(match kind {
-        Kind::Literal | Kind::Null => Cow::Borrowed(scalar),
-        Kind::String { escaped } => match unescape(scalar, escaped)? {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        },
-    })
+/// The text of a key without its quotes; none if it has half of a surrogate pair.
+pub(super) fn unescape_key(key: &[u8], escaped: bool) -> Option<Cow<'_, [u8]>> {
+    if escaped { unescape(&[b"\"", key, b"\""].concat()).map(Cow::Owned) } else { Some(key.into()) }
+}
+
+fn unescape(string: &[u8]) -> Option<Vec<u8>> {
+    serde_json::from_slice::<String>(string).ok().map(String::into_bytes)
 }
 
 /// Appends a string.

@@ -99,14 +99,14 @@ impl Encoding {
 
     /// The text; none where a byte is invalid.
     pub(crate) fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
+        if self.0 == UTF_8 {
+            return std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
+        }
         self.0.decode_without_bom_handling_and_without_replacement(bytes)
     }
 
     /// Whether every byte is part of a character.
     pub(crate) fn is_valid(self, bytes: &[u8]) -> bool {
-        if self.0 == UTF_8 {
-            return std::str::from_utf8(bytes).is_ok();
-        }
         self.decode(bytes).is_some()
     }
 
