@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod dev;
+mod encryption;
 mod keys;
 mod package;
 mod protocol;

@@ -8,7 +8,11 @@ mod section;
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use toml::de::DeTable;
 
@@ -97,7 +101,12 @@ impl Config {
         let accounts = accounts(root.tables("account"), around, &problems);
         let reach = policies::reach(root.table("encryption"), &problems);
         let policies = policies::policies(root.tables("policy"), &problems);
-        let routes = routes::read(root.tables("route"), &landing, &accounts, around, &problems);
+        let routes = routes::read(
+            root.tables("route"),
+            &routes::Known { landing: &landing, accounts: &accounts, policies: &policies },
+            around,
+            &problems,
+        );
         root.finish();
         let own_container = around.own_container.map(str::to_owned);
         let found = problems.into_sorted();
@@ -125,6 +134,14 @@ impl Config {
             return Err(own_container(container));
         }
         Ok(target)
+    }
+
+    /// The key-encryption keys that may be used: what a file or a request names is looked for
+    /// nowhere else.
+    pub fn keys(&self) -> Vec<String> {
+        let of_policies = self.policies.values().map(|policy| &policy.key);
+        let keys: BTreeSet<_> = of_policies.chain(&self.reach.keys).cloned().collect();
+        keys.into_iter().collect()
     }
 
     /// Whether files land in the container.

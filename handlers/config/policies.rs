@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use super::section::{Found, Problems, Section};
 use crate::{
-    encryption::policy::{Method, Output, Policy, Rule},
+    encryption::{
+        csv::CsvOptions,
+        policy::{Method, Output, Policy, Rule},
+        text::encoding::Encoding,
+    },
     stores::{blobs::is_container, keys::is_key_name},
 };
 
@@ -17,6 +21,8 @@ pub struct Reach {
     pub destinations: Vec<String>,
     /// Containers in which opened files may be written.
     pub decrypted: Vec<String>,
+    /// Keys that requests may name beside those of the policies.
+    pub keys: Vec<String>,
     /// How many files of a folder are worked on at a time.
     pub parallel: usize,
 }
@@ -29,7 +35,7 @@ pub(super) fn reach(section: Option<Section<'_>>, problems: &Problems<'_>) -> Re
     let Some(section) = section else {
         return Reach { parallel: 5, ..Reach::default() };
     };
-    let mut containers = |name| {
+    let containers = |name| {
         let found: Vec<Found<String>> = section.texts(name);
         for container in found.iter().filter(|found| !is_container(found.get_ref())) {
             let message = format!("`{}` is not a container name", container.get_ref());
@@ -37,7 +43,9 @@ pub(super) fn reach(section: Option<Section<'_>>, problems: &Problems<'_>) -> Re
         }
         found.into_iter().map(Found::into_inner).collect()
     };
+    let keys = section.texts("keys").into_iter().filter_map(|key| key_name(key, problems));
     let reach = Reach {
+        keys: keys.collect(),
         sources: containers("sources"),
         destinations: containers("destinations"),
         decrypted: containers("decrypted"),
@@ -71,6 +79,38 @@ pub(super) fn policies(
         section.finish();
     }
     policies
+}
+
+/// Reads the `csv` of a route: how its files are written, if not as Data Factory does it.
+pub(super) fn csv(section: Option<Section<'_>>) -> CsvOptions {
+    let mut options = CsvOptions::default();
+    let Some(section) = section else { return options };
+    let character = |name| {
+        let text = section.text(name)?.into_inner();
+        let mut characters = text.chars();
+        let first = characters.next();
+        if characters.next().is_some() {
+            section.problem(format!("`{name}` is one character, or an empty text for none"));
+        }
+        Some(first)
+    };
+    if let Some(delimiter) = character("delimiter").flatten() {
+        options.delimiter = delimiter;
+    }
+    options.quote = character("quote").unwrap_or(options.quote);
+    options.escape = character("escape").unwrap_or(options.escape);
+    options.header = section.flag_or("header", true);
+    if let Some(null) = section.text("null_value") {
+        options.null_value = Some(null.into_inner());
+    }
+    if let Some(name) = section.text("encoding") {
+        match Encoding::try_from(name.into_inner()) {
+            Ok(encoding) => options.encoding = encoding,
+            Err(error) => section.problem(error.to_string()),
+        }
+    }
+    section.finish();
+    options
 }
 
 fn key_name(key: Found<String>, problems: &Problems<'_>) -> Option<String> {

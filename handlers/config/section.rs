@@ -193,12 +193,17 @@ impl<'a> Section<'a> {
 
     /// A boolean, false when nothing is said.
     pub(super) fn flag(&self, name: &'static str) -> bool {
-        let Some(value) = self.value(name) else { return false };
+        self.flag_or(name, false)
+    }
+
+    /// A boolean.
+    pub(super) fn flag_or(&self, name: &'static str, default: bool) -> bool {
+        let Some(value) = self.value(name) else { return default };
         let flag = value.get_ref().as_bool();
         if flag.is_none() {
             self.expected(name, value, "true or false");
         }
-        flag.unwrap_or(false)
+        flag.unwrap_or(default)
     }
 
     /// A whole number from 1 to `most`.

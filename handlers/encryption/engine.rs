@@ -2,6 +2,8 @@
 
 use std::{io, ops::ControlFlow};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     cell::{Opener, Protector},
     envelope::Envelope,
@@ -61,7 +63,8 @@ pub struct Opening<'a> {
 }
 
 /// How far the work is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Totals {
     /// Rows done.
     pub rows: u64,

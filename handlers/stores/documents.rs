@@ -22,6 +22,10 @@ pub enum Collection {
     Receipts,
     /// Wrapped data keys that have a name: one document per version.
     Keys,
+    /// What protected files say of themselves, for files that lose it: by destination.
+    Envelopes,
+    /// Who had what decrypted, revealed, rotated or wrapped anew: by month.
+    Audit,
 }
 
 impl Collection {
@@ -33,6 +37,8 @@ impl Collection {
             Self::State => "state",
             Self::Receipts => "receipts",
             Self::Keys => "keys",
+            Self::Envelopes => "envelopes",
+            Self::Audit => "audit",
         }
     }
 }

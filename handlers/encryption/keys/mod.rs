@@ -57,7 +57,7 @@ fn configured_hint(configured: &[String]) -> String {
 }
 
 /// What protects one file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct FileKeys {
     /// The keys, for the columns' protectors.
     pub columns: ColumnKeys,
@@ -99,6 +99,14 @@ impl DataKeys {
             wrapped.insert(NAMED_KEY.to_owned(), under);
         }
         Ok(FileKeys { columns: ColumnKeys::new(file, named), wrapped })
+    }
+
+    /// The version of a key-encryption key that wraps now.
+    ///
+    /// # Errors
+    /// The provider's.
+    pub async fn current(&self, name: &str) -> Result<String, KeyError> {
+        Ok(self.provider.current(name).await?)
     }
 
     /// The newest version of a named data key; version 1 is made if there is none.
