@@ -46,5 +46,6 @@ pub fn open(columns: &[&String]) -> Opening<'static> {
         OpenedWith { path: path.to_string(), opener }
     });
     let progress = &|_| ControlFlow::Continue(());
-    Opening { columns: columns.collect(), memory: MEMORY, progress }
+    // Cells are longer than values, and so are records.
+    Opening { columns: columns.collect(), memory: 64 * MEMORY, progress }
 }

@@ -9,6 +9,9 @@ use crate::encryption::{
     text::{Change, Chunk, Fault, Format, Piece, Rewrite, RowError, Target},
 };
 
+/// A longer cell is not worth keeping its memory.
+const LONG_CELL: usize = 1 << 20;
+
 /// A protected column and its index from 0.
 #[derive(Clone)]
 pub(super) struct Place {
@@ -132,6 +135,7 @@ impl<'a> Rows<'a> {
             let width = self.dialect.encoding.width();
             progress.pass(width * field.start, width * field.end, &mut piece.bytes);
             self.cell.clear();
+            self.cell.shrink_to(LONG_CELL);
             place.target.write(self.dialect, &value, field.quoted, &mut self.cell, piece)?;
             piece.totals.cells += 1;
         }

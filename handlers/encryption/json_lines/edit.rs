@@ -11,6 +11,9 @@ use crate::encryption::{
     text::{Change, Chunk, Fault, Piece, Rewrite, RowError, Target},
 };
 
+/// A longer cell is not worth keeping its memory.
+const LONG_CELL: usize = 1 << 20;
+
 /// Rewrites lines of one file.
 #[derive(Clone)]
 pub(super) struct Rows<'a> {
@@ -70,6 +73,7 @@ impl Rows<'_> {
             piece.bytes.extend_from_slice(&line[copied..found.span.start]);
             copied = found.span.end;
             self.cell.clear();
+            self.cell.shrink_to(LONG_CELL);
             let target = &mut self.targets[found.column];
             target.rewrite(&line[found.span.clone()], found, &mut self.cell, &mut piece.bytes)?;
             piece.totals.cells += 1;

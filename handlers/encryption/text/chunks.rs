@@ -40,6 +40,10 @@ impl Chunk {
     }
 }
 
+/// How many times its length a long record takes, as measured: as read while the next is read, as a
+/// cell in each thread, as written, and what growing buffers leave behind.
+const COPIES: usize = 16;
+
 /// Cuts what a reader yields.
 pub(crate) struct Chunks<'a, F> {
     format: &'a F,
@@ -52,11 +56,11 @@ pub(crate) struct Chunks<'a, F> {
 }
 
 impl<'a, F: Format> Chunks<'a, F> {
-    /// A chunk is about a hundredth of the memory, since cells grow up to twentyfold and several
-    /// chunks are under way; one record may be a quarter.
+    /// A chunk is about a hundredth of the memory, since cells are up to twenty times as long as
+    /// values, and several chunks are under way.
     pub(crate) fn new(reader: Box<dyn Read + Send + 'a>, format: &'a F, memory: usize) -> Self {
         let step = (memory / 128).clamp(4 << 10, 1 << 20);
-        let limit = (memory / 4).max(step);
+        let limit = (memory / COPIES).max(step);
         Self { format, reader, rest: Vec::new(), ended: false, line: 1, step, limit }
     }
 
@@ -103,8 +107,8 @@ impl<'a, F: Format> Chunks<'a, F> {
         }
         Err(EngineError::TooLarge {
             subject: format!("the record that begins on line {}", self.line),
-            needed: 4 * self.rest.len() as u64,
-            allowed: 4 * self.limit as u64,
+            needed: (COPIES * self.rest.len()) as u64,
+            allowed: (COPIES * self.limit) as u64,
         })
     }
 }

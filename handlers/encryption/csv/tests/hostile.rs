@@ -32,7 +32,7 @@ fn a_long_record_within_the_limit_is_fine() {
     let long = format!("\"{}\"", "\n,".repeat(100_000));
     let file = format!("a,b\n1,2\n{long},x\n3,4\n");
     let mut out = Vec::new();
-    let work = work(&[("b", replace("y"))], SMALL);
+    let work = work(&[("b", replace("y"))], 4 * SMALL);
     let totals = protect(file.as_bytes(), &mut out, &CsvOptions::default(), work, None).unwrap();
     assert_eq!(totals.rows, 3);
     assert_eq!(String::from_utf8(out).unwrap(), format!("a,b\n1,y\n{long},y\n3,y\n"));
