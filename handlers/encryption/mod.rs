@@ -4,6 +4,7 @@
 //! and opens it again; [`envelope`] is what a file says of its own protection; [`engine`] is what
 //! every format implements, [`parquet`], [`csv`] and [`json_lines`] do.
 
+pub mod canonical;
 pub mod cell;
 pub mod engine;
 pub mod envelope;
