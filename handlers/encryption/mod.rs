@@ -8,4 +8,5 @@ pub mod canonical;
 pub mod cell;
 pub mod engine;
 pub mod envelope;
+pub mod parquet;
 pub mod policy;

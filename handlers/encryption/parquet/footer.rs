@@ -1,6 +1,7 @@
 //! The metadata at the end of a file (`parquet.thrift`, `FileMetaData`).
 
 use super::{
+    fields::file,
     schema::Schema,
     thrift::{Malformed, Struct},
 };
@@ -21,18 +22,6 @@ const TAIL: u64 = 8;
 /// How much of the end is read at once: enough for the metadata of most files.
 const GUESS: u64 = 64 << 10;
 
-/// Field numbers of `FileMetaData`.
-pub(super) mod file {
-    pub(in super::super) const SCHEMA: i16 = 2;
-    pub(in super::super) const ROWS: i16 = 3;
-    pub(in super::super) const ROW_GROUPS: i16 = 4;
-    pub(in super::super) const KEY_VALUES: i16 = 5;
-    pub(in super::super) const CREATED_BY: i16 = 6;
-    pub(in super::super) const COLUMN_ORDERS: i16 = 7;
-    pub(super) const ENCRYPTION: i16 = 8;
-    pub(super) const LAST: i16 = 9;
-}
-
 /// A file's metadata as bytes.
 pub(super) struct Footer {
     bytes: Vec<u8>,
@@ -45,7 +34,7 @@ pub(super) struct FileMetadata<'a> {
     /// All of it.
     pub(super) fields: Struct<'a>,
     /// The columns.
-    pub(super) schema: Schema<'a>,
+    pub(super) schema: Schema,
     /// How many rows the file has.
     pub(super) rows: u64,
 }
@@ -76,6 +65,11 @@ impl Footer {
         Ok(Self { bytes, start })
     }
 
+    /// The metadata as it is written.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Reads the metadata's own structure.
     pub(super) fn parse(&self) -> Result<FileMetadata<'_>, EngineError> {
         let fields = Struct::parse(&self.bytes)?;
@@ -83,7 +77,7 @@ impl Footer {
             return Err(encrypted());
         }
         let rows = fields.size(file::ROWS)?;
-        let schema = Schema::parse(&self.bytes)?;
+        let schema = Schema::read(&fields.list(file::SCHEMA)?.unwrap_or_default())?;
         Ok(FileMetadata { fields, schema, rows })
     }
 }
@@ -104,7 +98,9 @@ fn check_magic(magic: &[u8; 4], place: &str) -> Result<(), EngineError> {
     match magic {
         MAGIC => Ok(()),
         ENCRYPTED_MAGIC => Err(encrypted()),
-        _ => Err(invalid(&format!("`PAR1` is missing at its {place}; it is cut off or no Parquet"))),
+        _ => {
+            Err(invalid(&format!("`PAR1` is missing at its {place}; it is cut off or no Parquet")))
+        }
     }
 }
 

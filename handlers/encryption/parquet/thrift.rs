@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::bits::put_varint;
+
 /// How deep values may be nested; Parquet's own metadata needs 6.
 const DEPTH: usize = 32;
 
@@ -91,7 +93,9 @@ impl<'a> Cursor<'a> {
 
     fn length(&mut self) -> Result<usize> {
         let length = self.varint()?;
-        u32::try_from(length).map(|length| length as usize).map_err(|_| Malformed::Wrong("a length"))
+        u32::try_from(length)
+            .map(|length| length as usize)
+            .map_err(|_| Malformed::Wrong("a length"))
     }
 
     /// A list's element type and how many there are.
@@ -289,14 +293,18 @@ impl<'a> Struct<'a> {
 
     /// Text.
     pub(super) fn text(&self, id: i16) -> Result<Option<&str>> {
-        let bytes = self.binary(id)?;
-        let text = bytes.map(std::str::from_utf8).transpose();
-        text.map_err(|_| Malformed::Wrong("text that is not UTF-8"))
+        self.get(id, &[kind::BINARY])?.map(|field| read_text(&field.value)).transpose()
     }
 
     /// A struct.
     pub(super) fn structure(&self, id: i16) -> Result<Option<Struct<'_>>> {
         self.get(id, &[kind::STRUCT])?.map(|field| Struct::parse(&field.value)).transpose()
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&self, id: i16) -> Result<Option<Vec<&str>>> {
+        let Some(values) = self.list(id)? else { return Ok(None) };
+        values.into_iter().map(read_text).collect::<Result<_>>().map(Some)
     }
 
     /// The values of a list.
@@ -358,6 +366,16 @@ impl<'a> Struct<'a> {
         self.set(id, kind::LIST, bytes);
     }
 
+    /// The same, independent of the bytes it was read from.
+    pub(super) fn into_owned(self) -> Struct<'static> {
+        let own = |Field { id, kind, value }: Field<'_>| Field {
+            id,
+            kind,
+            value: Cow::Owned(value.into_owned()),
+        };
+        Struct { fields: self.fields.into_iter().map(own).collect() }
+    }
+
     /// Takes a field away.
     pub(super) fn remove(&mut self, id: i16) {
         self.fields.retain(|field| field.id != id);
@@ -380,6 +398,11 @@ fn read_binary(value: &[u8]) -> Result<&[u8]> {
     cursor.take(length)
 }
 
+fn read_text(value: &[u8]) -> Result<&str> {
+    let text = std::str::from_utf8(read_binary(value)?);
+    text.map_err(|_| Malformed::Wrong("text that is not UTF-8"))
+}
+
 fn read_list(value: &[u8]) -> Result<Vec<&[u8]>> {
     let mut cursor = Cursor::new(value);
     let (element, length) = cursor.list_head()?;
@@ -392,14 +415,6 @@ fn read_list(value: &[u8]) -> Result<Vec<&[u8]>> {
         });
     }
     Ok(values)
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 fn put_zigzag(out: &mut Vec<u8>, value: i64) {
