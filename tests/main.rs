@@ -8,6 +8,7 @@ mod conformance;
 mod crash;
 mod dev;
 mod package;
+mod parquet;
 mod protocol;
 mod routing;
 mod schemas;

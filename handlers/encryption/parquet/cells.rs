@@ -75,6 +75,8 @@ pub(super) struct Done {
     pub(super) count: u32,
     /// How many of them begin a row.
     pub(super) rows: u64,
+    /// Whether the first of them belongs to the row before.
+    pub(super) continues: bool,
     /// How many are null.
     pub(super) nulls: u64,
 }
@@ -284,6 +286,7 @@ impl<'a, G: FnMut(Done) -> bool> Writer<'a, G> {
                 if *repetition > widest || *definition > deepest {
                     return Err(invalid("a level is higher than the schema allows"));
                 }
+                self.done.continues |= self.done.rows == 0;
                 self.done.count += 1;
                 if nested {
                     self.repetitions.push(*repetition);

@@ -46,8 +46,7 @@ impl Chunk {
         check_leaf(&column, leaf)?;
         let start = start(&column)?;
         let end = start.checked_add(column.size(column_metadata::COMPRESSED)?);
-        let fits = |end: &u64| start >= MAGIC.len() as u64 && *end <= data_end;
-        let end = end.filter(fits).ok_or_else(|| {
+        let end = end.filter(|end| *end <= data_end).ok_or_else(|| {
             invalid(&format!("the pages of column `{}` are not inside the file", leaf.path))
         })?;
         Ok(Self {
@@ -66,12 +65,13 @@ impl Chunk {
     }
 }
 
-/// Where the first page begins: the dictionary, if there is one. A dictionary cannot begin before
+/// Where the first page begins, be it the dictionary or one with values. No page can begin before
 /// the file's magic ends, and some writers say 0 for none.
 pub(super) fn start(column: &Struct<'_>) -> Result<u64, Malformed> {
     let data = column.size(column_metadata::DATA_PAGE)?;
     let dictionary = column.size(column_metadata::DICTIONARY_PAGE)?;
-    Ok(if dictionary >= MAGIC.len() as u64 { data.min(dictionary) } else { data })
+    let first = MAGIC.len() as u64;
+    Ok([data, dictionary].into_iter().filter(|start| *start >= first).min().unwrap_or(first))
 }
 
 fn check_leaf(column: &Struct<'_>, leaf: &Leaf) -> Result<(), EngineError> {

@@ -3,7 +3,7 @@
 use super::{
     fields::file,
     schema::Schema,
-    thrift::{Malformed, Struct},
+    thrift::{Cursor, Malformed, Struct},
 };
 use crate::encryption::{
     engine::{EngineError, Source},
@@ -72,9 +72,14 @@ impl Footer {
 
     /// Reads the metadata's own structure.
     pub(super) fn parse(&self) -> Result<FileMetadata<'_>, EngineError> {
-        let fields = Struct::parse(&self.bytes)?;
+        let mut cursor = Cursor::new(&self.bytes);
+        let fields = Struct::read(&mut cursor)?;
+        // A signature may follow then.
         if fields.has(file::ENCRYPTION) {
             return Err(encrypted());
+        }
+        if cursor.position() != self.bytes.len() {
+            return Err(invalid("bytes follow the metadata in the footer"));
         }
         let rows = fields.size(file::ROWS)?;
         let schema = Schema::read(&fields.list(file::SCHEMA)?.unwrap_or_default())?;

@@ -13,6 +13,7 @@
 //! order. Its values become plain, uncompressed byte arrays without dictionary, statistics or
 //! bloom filter; its row groups' sort order ends before it.
 
+mod arrow;
 mod bits;
 mod cells;
 mod chunk;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `org.apache.spark.sql.parquet.row.metadata` | changed columns become `string` or `binary` |
 //! | `pandas` | the same, in its words |
-//! | `ARROW:schema` | left out: pyarrow would read the old types |
+//! | `ARROW:schema` | the same, in its own format |
 //! | `parquet.avro.schema`, `avro.schema`, `iceberg.schema` | left out: readers take the file's schema instead |
 //! | `geo` | left out if it is about a changed column: it has the bounds of its values |
 //! | all others | kept |
@@ -15,6 +15,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    arrow,
     footer::{invalid, unsupported},
     schema::{Leaf, Schema},
     types::is_text,
@@ -30,8 +31,8 @@ pub(super) const ORIGINAL_KEY: &str = "lakehand.original";
 const SPARK: &str = "org.apache.spark.sql.parquet.row.metadata";
 const PANDAS: &str = "pandas";
 const GEO: &str = "geo";
-const LEFT_OUT: [&str; 4] =
-    ["ARROW:schema", "parquet.avro.schema", "avro.schema", "iceberg.schema"];
+const ARROW: &str = "ARROW:schema";
+const LEFT_OUT: [&str; 3] = ["parquet.avro.schema", "avro.schema", "iceberg.schema"];
 
 /// Keys and values, in the file's order.
 pub(super) type Pairs = Vec<(String, Option<String>)>;
@@ -61,6 +62,7 @@ pub(super) fn protect(
         let new = match key.as_str() {
             SPARK => Some(spark(text, types)?),
             PANDAS => Some(pandas(text, leaves, types)?),
+            ARROW => Some(arrow::update(text, types).ok_or_else(arrow_unknown)?),
             GEO if geo_names(text, leaves, types) => continue,
             key if LEFT_OUT.contains(&key) => None,
             _ => {
@@ -121,6 +123,13 @@ fn spark(text: &str, types: &NewTypes) -> Result<String, EngineError> {
         None => Ok(schema.to_string()),
         Some(_) => Err(spark_unknown()),
     }
+}
+
+fn arrow_unknown() -> EngineError {
+    unsupported(
+        "the Arrow schema in the footer",
+        "it does not fit the file's columns; write the file again without it",
+    )
 }
 
 fn spark_unknown() -> EngineError {

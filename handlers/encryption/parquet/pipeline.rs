@@ -17,6 +17,7 @@ use super::{
     cells::{Column, Done, Task, Worker, empty_page},
     chunk::Chunk,
     feed::{Feed, Next, Step, wrong_count},
+    footer::invalid,
     memory::Memory,
     page::Header,
     window::Window,
@@ -197,6 +198,9 @@ impl<W: Write> Writer<'_, '_, W> {
     fn write_page(&mut self, page: &Done) -> Result<(), EngineError> {
         let start = self.out.totals.bytes_out;
         let open = self.open.get_or_insert_with(|| OpenPlace::new(start));
+        if open.rows == 0 && page.continues {
+            return Err(invalid("a row group begins within a row"));
+        }
         let first_row = open.rows;
         open.pages.push(PagePlace { start, length: page.length() as u32, first_row });
         open.rows += page.rows;
@@ -211,7 +215,7 @@ impl<W: Write> Writer<'_, '_, W> {
     fn write_step(&mut self, step: Step) -> Result<(), EngineError> {
         match step {
             Step::Copy(chunk) => self.copy(chunk),
-            Step::End { chunk, column } => self.end(chunk, &self.columns[column]),
+            Step::End { chunk, column, rows } => self.end(chunk, rows, &self.columns[column]),
             Step::Rows(rows) => {
                 self.out.totals.rows += rows;
                 Ok(())
@@ -244,7 +248,7 @@ impl<W: Write> Writer<'_, '_, W> {
         Ok(())
     }
 
-    fn end(&mut self, chunk: Chunk, column: &Column) -> Result<(), EngineError> {
+    fn end(&mut self, chunk: Chunk, rows: u64, column: &Column) -> Result<(), EngineError> {
         if self.open.is_none() {
             self.write_page(&empty_page(&column.read))?;
         }
@@ -252,6 +256,9 @@ impl<W: Write> Writer<'_, '_, W> {
         let open = self.open.take().unwrap_or_else(|| OpenPlace::new(end));
         if open.values != chunk.values {
             return Err(wrong_count());
+        }
+        if open.rows != rows {
+            return Err(invalid("a column has another number of rows than its row group"));
         }
         let length = end - open.start;
         self.places.push(Place { start: open.start, length, pages: Some(open.pages) });

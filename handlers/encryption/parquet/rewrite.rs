@@ -161,6 +161,8 @@ fn moved_chunk(bytes: &[u8], place: &Place, tail: &Tail) -> Result<Vec<u8>, Engi
             None => column.remove(id),
         }
     }
+    // Without a bloom filter, Dremio keeps page headers where its length belongs; they say where
+    // pages were, which no reader looks at, and which is wrong now.
     set_range(
         &mut column,
         column_metadata::BLOOM_FILTER,

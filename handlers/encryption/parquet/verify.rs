@@ -5,7 +5,11 @@ use parquet::{
     file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader},
 };
 
-use super::{FOOTER, footer::Footer, footer::invalid};
+use super::{
+    FOOTER,
+    chunk::Chunk,
+    footer::{FileMetadata, Footer, invalid},
+};
 use crate::encryption::engine::{EngineError, Source};
 
 /// Compares what was written with what it was made from: rows, row groups, columns and their
@@ -19,64 +23,67 @@ pub fn verify(
     written: &dyn Source,
     changed: &[String],
 ) -> Result<(), EngineError> {
-    let old = read(source)?;
-    let new = read(written)?;
-    let data_end = Footer::read(written, FOOTER)?.start;
-    let rows = |file: &ParquetMetaData| {
-        file.row_groups().iter().map(|group| group.num_rows()).collect::<Vec<_>>()
-    };
-    check(old.file_metadata().num_rows() == new.file_metadata().num_rows(), "rows")?;
-    check(rows(&old) == rows(&new), "rows of a row group")?;
-    check_columns(&old, &new, changed)?;
+    let (old_footer, new_footer) = (Footer::read(source, FOOTER)?, Footer::read(written, FOOTER)?);
+    let old = old_footer.parse()?;
+    let new = ParquetMetaDataReader::decode_metadata(new_footer.bytes())
+        .map_err(|error| invalid(&format!("the written footer cannot be read: {error}")))?;
+    let rows = u64::try_from(new.file_metadata().num_rows());
+    check(rows.is_ok_and(|rows| rows == old.rows), "rows")?;
+    check_columns(&old, &new_footer.parse()?, &new, changed)?;
+    let groups = old.groups(old_footer.start)?;
+    check(groups.len() == new.num_row_groups(), "row groups")?;
     let mut end = 4;
-    for (old, new) in old.row_groups().iter().zip(new.row_groups()) {
-        check(old.columns().len() == new.columns().len(), "columns of a row group")?;
-        for (old, new) in old.columns().iter().zip(new.columns()) {
+    for ((chunks, rows), new) in groups.iter().zip(new.row_groups()) {
+        check(new.num_rows() as u64 == *rows, "rows of a row group")?;
+        check(chunks.len() == new.columns().len(), "columns of a row group")?;
+        for (old, new) in chunks.iter().zip(new.columns()) {
             let (start, length) = new.byte_range();
             check(start == end, "the start of a column")?;
             end = start + length;
-            check(old.num_values() == new.num_values(), "values of a column")?;
-            match changed.contains(&new.column_path().parts().join(".")) {
-                true => check_changed(new)?,
-                false => check(length == old.byte_range().1, "the length of a column")?,
-            }
+            check_chunk(old, new, changed)?;
         }
     }
-    check(end <= data_end, "the end of the data")
-}
-
-fn read(source: &dyn Source) -> Result<ParquetMetaData, EngineError> {
-    let footer = Footer::read(source, FOOTER)?;
-    ParquetMetaDataReader::decode_metadata(footer.bytes())
-        .map_err(|error| invalid(&format!("the footer cannot be read: {error}")))
+    check(end <= new_footer.start, "the end of the data")
 }
 
 fn check_columns(
-    old: &ParquetMetaData,
-    new: &ParquetMetaData,
+    old: &FileMetadata<'_>,
+    new: &FileMetadata<'_>,
+    read: &ParquetMetaData,
     changed: &[String],
 ) -> Result<(), EngineError> {
-    let (old, new) = (old.file_metadata().schema_descr(), new.file_metadata().schema_descr());
-    check(old.num_columns() == new.num_columns(), "columns")?;
-    for (old, new) in old.columns().iter().zip(new.columns()) {
-        check(old.path() == new.path(), "the path of a column")?;
-        let levels = old.max_def_level() == new.max_def_level()
-            && old.max_rep_level() == new.max_rep_level();
+    let read = read.file_metadata().schema_descr();
+    let (old, new) = (&old.schema, &new.schema);
+    check(old.leaves.len() == read.num_columns(), "columns")?;
+    check(old.elements.len() == new.elements.len(), "the schema")?;
+    for (leaf, read) in old.leaves.iter().zip(read.columns()) {
+        check(read.path().parts() == leaf.names, "the path of a column")?;
+        let levels = [read.max_def_level(), read.max_rep_level()].map(i32::from);
+        let levels = levels == [leaf.max_definition, leaf.max_repetition].map(i32::from);
         check(levels, "the nesting of a column")?;
-        if !changed.contains(&new.path().parts().join(".")) {
-            check(old.self_type() == new.self_type(), "the type of a column")?;
+        if !changed.contains(&leaf.path) {
+            let element = leaf.element;
+            check(old.elements[element] == new.elements[element], "the type of a column")?;
         }
     }
     Ok(())
 }
 
-/// Nothing that tells of values may be there.
-fn check_changed(column: &ColumnChunkMetaData) -> Result<(), EngineError> {
-    check(column.compression() == Compression::UNCOMPRESSED, "compression")?;
-    check(column.dictionary_page_offset().is_none(), "a dictionary")?;
-    check(column.statistics().is_none(), "statistics")?;
-    check(column.bloom_filter_offset().is_none(), "a bloom filter")?;
-    check(column.column_index_offset().is_none(), "a column index")
+fn check_chunk(
+    old: &Chunk,
+    new: &ColumnChunkMetaData,
+    changed: &[String],
+) -> Result<(), EngineError> {
+    check(new.num_values() as u64 == old.values, "values of a column")?;
+    if !changed.contains(&new.column_path().parts().join(".")) {
+        return check(new.byte_range().1 == old.end - old.start, "the length of a column");
+    }
+    // Nothing that tells of values may be there.
+    check(new.compression() == Compression::UNCOMPRESSED, "compression")?;
+    check(new.dictionary_page_offset().is_none(), "a dictionary")?;
+    check(new.statistics().is_none(), "statistics")?;
+    check(new.bloom_filter_offset().is_none(), "a bloom filter")?;
+    check(new.column_index_offset().is_none(), "a column index")
 }
 
 fn check(is_right: bool, what: &str) -> Result<(), EngineError> {
