@@ -10,6 +10,7 @@ mod dev;
 mod encryption;
 mod keys;
 mod package;
+mod parquet;
 mod protocol;
 mod routing;
 mod schemas;

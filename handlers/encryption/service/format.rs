@@ -1,13 +1,17 @@
 //! Which engine a file is for.
 
-use std::{io::Write, ops::ControlFlow};
+use std::{
+    io::{self, Write},
+    ops::ControlFlow,
+};
 
-use super::task::Task;
+use super::{task::Task, written::Written};
 use crate::encryption::{
     csv::{self, CsvOptions},
     engine::{EngineError, Opening, Source, Totals, Work},
     envelope::Envelope,
     json_lines::{self, JsonLinesOptions},
+    parquet,
     streams::SourceReader,
 };
 
@@ -65,7 +69,9 @@ impl Format {
     /// The file is not of this format.
     pub fn columns(&self, source: &dyn Source, memory: usize) -> Result<Vec<String>, EngineError> {
         match self {
-            Self::Parquet => Err(no_parquet()),
+            Self::Parquet => {
+                Ok(parquet::columns(source)?.columns.into_iter().map(|it| it.path).collect())
+            }
             Self::Csv(options) => csv::columns(SourceReader::new(source), options, memory),
             Self::JsonLines => {
                 json_lines::columns(SourceReader::new(source), &JsonLinesOptions::default(), memory)
@@ -77,25 +83,41 @@ impl Format {
     ///
     /// # Errors
     /// The file is not of this format.
-    pub fn envelope(
-        &self,
-        source: &dyn Source,
-        memory: usize,
-    ) -> Result<Option<Envelope>, EngineError> {
+    pub fn envelope(&self, source: &dyn Source) -> Result<Option<Envelope>, EngineError> {
         match self {
-            Self::Parquet => {
-                let _ = (source, memory);
-                Err(no_parquet())
-            }
+            Self::Parquet => parquet::envelope(source),
             Self::Csv(_) | Self::JsonLines => Ok(None),
         }
     }
 
-    /// Does the task; for threads on which waiting keeps nobody else waiting.
+    /// Does the task and verifies what was written; for threads on which waiting keeps nobody else
+    /// waiting. A flush of the sink ends a part that may be replaced by itself.
     ///
     /// # Errors
     /// See [`EngineError`]; what is written by then is worth nothing.
-    pub fn run<'a>(
+    pub fn run<'a, W: Write + Send + Sync>(
+        &self,
+        task: Task,
+        source: &dyn Source,
+        sink: W,
+        rejects: Option<&'a mut dyn Write>,
+        memory: usize,
+        progress: &'a (dyn Fn(Totals) -> ControlFlow<()> + Sync),
+    ) -> Result<(W, Totals), EngineError> {
+        let changed = task.columns();
+        let mut written = Written::new(sink);
+        let totals = self.rewrite(task, source, &mut written, rejects, memory, progress)?;
+        if !self.is_text() {
+            parquet::verify(source, &written, &changed)?;
+        }
+        if written.length() != totals.bytes_out {
+            let text = format!("{} of {} bytes were written", written.length(), totals.bytes_out);
+            return Err(EngineError::Io(io::Error::other(text)));
+        }
+        Ok((written.into_inner(), totals))
+    }
+
+    fn rewrite<'a>(
         &self,
         task: Task,
         source: &dyn Source,
@@ -109,7 +131,7 @@ impl Format {
             Task::Protect { columns, envelope } => {
                 let work = Work { columns, envelope, memory, progress };
                 match self {
-                    Self::Parquet => Err(no_parquet()),
+                    Self::Parquet => parquet::protect(source, sink, work),
                     Self::Csv(options) => csv::protect(reader, sink, options, work, rejects),
                     Self::JsonLines => json_lines::protect(
                         reader,
@@ -123,7 +145,10 @@ impl Format {
             Task::Open { columns, .. } => {
                 let opening = Opening { columns, memory, progress };
                 match self {
-                    Self::Parquet => Err(no_parquet()),
+                    Self::Parquet => {
+                        let openers = opening.columns.into_iter().map(|it| (it.path, it.opener));
+                        parquet::open(source, sink, &openers.collect(), memory, progress)
+                    }
                     Self::Csv(options) => csv::open(reader, sink, options, opening),
                     Self::JsonLines => {
                         json_lines::open(reader, sink, &JsonLinesOptions::default(), opening)
@@ -131,13 +156,5 @@ impl Format {
                 }
             }
         }
-    }
-}
-
-// Until the engine is there.
-fn no_parquet() -> EngineError {
-    EngineError::Unsupported {
-        subject: "Parquet".to_owned(),
-        reason: "this version has text formats only".to_owned(),
     }
 }

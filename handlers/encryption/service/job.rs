@@ -342,8 +342,7 @@ impl Job {
                 let said = match said {
                     None if !self.format.is_text() => {
                         let (format, source) = (self.format.clone(), self.source(tools));
-                        let memory = self.memory(tools);
-                        self.on_thread(move || format.envelope(&source, memory)).await?
+                        self.on_thread(move || format.envelope(&source)).await?
                     }
                     said => said,
                 };
@@ -375,7 +374,7 @@ impl Job {
     async fn make(&self, tools: &Tools, place: &Place, task: Task) -> Result<Made, Failure> {
         let (format, memory) = (self.format.clone(), self.memory(tools));
         let source = self.source(tools);
-        let mut sink = self.sink(self.store(tools), &place.path);
+        let sink = self.sink(self.store(tools), &place.path);
         let mut rejects = self.rejects.as_ref().map(|path| self.sink(&tools.blobs, path));
         let stop = Stop::default();
         let (stopped, deadline) = (Arc::clone(&stop.0), self.deadline);
@@ -385,13 +384,9 @@ impl Job {
         };
         let work = move || {
             let aside = rejects.as_mut().map(|rejects| rejects as &mut dyn Write);
-            let totals = format.run(task, &source, &mut sink, aside, memory, &progress)?;
+            let (sink, totals) = format.run(task, &source, sink, aside, memory, &progress)?;
             let staged = sink.finish()?;
             let rejects = rejects.map(BlobSink::finish).transpose()?;
-            if staged.length() != totals.bytes_out {
-                let text = format!("{} of {} bytes", staged.length(), totals.bytes_out);
-                return Err(EngineError::Io(std::io::Error::other(text)));
-            }
             Ok(Made { staged, rejects, totals })
         };
         let made = self.on_thread(work).await;

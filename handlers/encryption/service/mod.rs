@@ -15,6 +15,7 @@ pub mod proof;
 pub mod records;
 pub mod request;
 pub mod task;
+pub mod written;
 
 use std::sync::Arc;
 

@@ -89,6 +89,11 @@ impl Task {
         }
     }
 
+    /// The paths of the columns that change.
+    pub fn columns(&self) -> Vec<String> {
+        self.envelope().columns.iter().map(|column| column.path.clone()).collect()
+    }
+
     /// The key-encryption key, if there is one: all data keys of a file have the same.
     pub fn key(&self) -> Option<&WrappedKey> {
         self.envelope().keys.values().next()

@@ -67,7 +67,7 @@ impl BlobSink {
     }
 }
 
-/// A flush does nothing: a block is sent when it is full or [cut](BlobSink::cut).
+/// A flush [cuts](BlobSink::cut).
 impl Write for BlobSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.block.len() == BLOCK {
@@ -80,7 +80,7 @@ impl Write for BlobSink {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.cut()
     }
 }
 
