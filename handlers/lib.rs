@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod config;
+pub mod encryption;
 pub mod error;
 pub mod host;
 pub mod ops;

@@ -5,6 +5,7 @@ use std::{io::Read, net::Ipv4Addr, process::ExitCode, sync::Arc};
 use lakehand::{
     app::{App, router},
     config::LiveConfig,
+    encryption::{keys::DataKeys, service::Tools},
     settings::{ConfigSource, Environment, Problem, Settings},
     stores::{StoreError, open},
 };
@@ -102,7 +103,16 @@ pub(crate) fn open_app(environment: Environment) -> Result<App, Failure> {
         Arc::clone(&stores.blobs),
         open::open_account,
     );
+    let keys = open::open_keys(&settings.keys)?;
+    let keys = keys.map(|keys| Arc::new(DataKeys::new(keys, Arc::clone(&stores.documents))));
+    let tools = Tools {
+        blobs: Arc::clone(&stores.blobs),
+        documents: Arc::clone(&stores.documents),
+        keys,
+        memory: settings.memory,
+    };
     Ok(App {
+        tools,
         settings,
         config,
         blobs: stores.blobs,

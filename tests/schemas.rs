@@ -7,7 +7,9 @@ use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 
 /// The HTTP functions and who may call them: the host checks a key for all but `anonymous`.
-const HTTP: [(&str, &str); 4] = [
+const HTTP: [(&str, &str); 6] = [
+    ("decrypt", "function"),
+    ("encrypt", "function"),
     ("health", "anonymous"),
     ("not_found", "anonymous"),
     ("status", "function"),

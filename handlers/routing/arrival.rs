@@ -6,9 +6,10 @@ use super::{
     mark,
     outcome::Outcome,
     pattern::Captures,
+    protecting,
     resume::resume,
     route::{Action, OnConflict, Route, choose},
-    template::{Facts, version_name},
+    template::{Facts, Template, version_name},
     transfer::{Transfer, Transferred, remove_source},
 };
 use crate::{
@@ -168,8 +169,11 @@ pub async fn deliver(
     source: &Source,
     note: &Note,
 ) -> Result<Delivery, StoreError> {
+    if let Some(protect) = &route.protect {
+        return protecting::deliver(routing, (route, protect), captures, source, note).await;
+    }
     let facts = facts(source, captures);
-    let target = match destination(routing, route, &facts) {
+    let target = match destination(routing, &route.to, &facts) {
         Ok(target) => target,
         Err(reason) => return Ok(Delivery::Refused(reason)),
     };
@@ -201,29 +205,32 @@ pub async fn deliver(
     })
 }
 
-fn facts<'a>(source: &'a Source, captures: &'a Captures) -> Facts<'a> {
+/// What templates draw from.
+pub(super) fn facts<'a>(source: &'a Source, captures: &'a Captures) -> Facts<'a> {
     let Source { path, properties } = source;
     Facts { captures, source: path, etag: &properties.etag, landed: properties.last_modified }
 }
 
-fn destination(
+/// The name that a template gives, if a blob may go there.
+pub(super) fn destination(
     routing: &Routing<'_>,
-    route: &Route,
+    to: &Template,
     facts: &Facts<'_>,
 ) -> Result<BlobPath, String> {
-    let target = route.to.destination(facts).map_err(|error| error.to_string())?;
+    let target = to.destination(facts).map_err(|error| error.to_string())?;
     routing.active.config.allows_target(target)
 }
 
 /// An `Original/` is never silently overwritten, also when a capture named it.
-fn conflict_policy(route: &Route, target: &BlobPath) -> OnConflict {
+pub(super) fn conflict_policy(route: &Route, target: &BlobPath) -> OnConflict {
     match route.on_conflict {
         OnConflict::Replace if is_original(target.name()) => OnConflict::Version,
         policy => policy,
     }
 }
 
-fn attributes(route: &Route, source: &Source, facts: &Facts<'_>) -> Attributes {
+/// What the delivered blob carries beside its mark.
+pub(super) fn attributes(route: &Route, source: &Source, facts: &Facts<'_>) -> Attributes {
     let mut metadata = own_metadata(source);
     metadata.insert(mark::ROUTE.to_owned(), route.name.clone());
     let tags = route.tags.iter().map(|(name, value)| (name.clone(), value.render(facts)));

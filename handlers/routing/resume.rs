@@ -30,6 +30,9 @@ pub(super) async fn resume(
     let Some((destination, aim)) = entry.destination.as_deref().zip(entry.aim) else {
         return Ok(None);
     };
+    if aim != State::Quarantined && is_protecting(routing, entry) {
+        return Ok(None);
+    }
     let Some((elsewhere, target)) = locate(routing, destination) else { return Ok(None) };
     let store = elsewhere.map_or(routing.blobs, |(_, store)| store);
     let Some(copy) = optional(store.head(&target).await)? else {
@@ -55,6 +58,13 @@ pub(super) async fn resume(
     };
     let transferred = transfer.complete(&routing.ledger, &target, &copy).await?;
     Ok(Some(Delivery::Outcome(outcome(entry, aim, transferred))))
+}
+
+/// Whether the entry's route protects: it finds what it began by itself, and a copy in clear that
+/// was begun before it did so is not delivered any more.
+fn is_protecting(routing: &Routing<'_>, entry: &Entry) -> bool {
+    let mut routes = routing.active.config.routes.iter();
+    routes.any(|route| Some(&route.name) == entry.route.as_ref() && route.protect.is_some())
 }
 
 /// Another account's name and store.

@@ -146,7 +146,7 @@ impl Transfer<'_> {
                 Fault::NotFound if self.is_source_there().await? => Err(retry(&error)),
                 Fault::NotFound => Ok(Placed::Not(Transferred::SourceChanged)),
                 Fault::Rejected => Ok(Placed::Not(Transferred::Refused(error.detail))),
-                Fault::Denied | Fault::Unavailable => Err(error),
+                Fault::Denied | Fault::Unavailable | Fault::Lost => Err(error),
             },
         }
     }

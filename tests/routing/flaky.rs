@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lakehand::stores::{
     Condition, ETag, Fault, Page, StoreError,
-    blobs::{Attributes, BlobPath, Blobs, CopySource, CopyState, Lent, Listed, Properties},
+    blobs::{
+        Attributes, BlobPath, Blobs, BlockId, CopySource, CopyState, Lent, Listed, Metadata,
+        Properties,
+    },
 };
 
 /// What is to go wrong, by operation; each fault is used once.
@@ -36,6 +39,17 @@ pub(crate) struct Flaky {
     pending: Mutex<Vec<BlobPath>>,
     failed: Mutex<Vec<BlobPath>>,
     calls: Mutex<Vec<&'static str>>,
+    /// Parts of blobs do not go to and fro while a test holds this.
+    pub(crate) gate: tokio::sync::Mutex<()>,
+    traffic: Mutex<Traffic>,
+}
+
+/// How many parts of blobs go to and fro.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) now: usize,
+    /// The most there ever were at once.
+    pub(crate) peak: usize,
 }
 
 impl Flaky {
@@ -46,6 +60,8 @@ impl Flaky {
             pending: Mutex::default(),
             failed: Mutex::default(),
             calls: Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
+            traffic: Mutex::default(),
         }
     }
 
@@ -81,6 +97,23 @@ impl Flaky {
             Some(Trouble::Before(fault)) => Err(StoreError::new(fault, operation, "it", "trouble")),
             other => Ok(other),
         }
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        *self.traffic.lock().unwrap()
+    }
+
+    /// Does what moves a part of a blob, when the gate is open.
+    async fn pass<T>(&self, work: impl Future<Output = T>) -> T {
+        {
+            let mut traffic = self.traffic.lock().unwrap();
+            traffic.now += 1;
+            traffic.peak = traffic.peak.max(traffic.now);
+        }
+        drop(self.gate.lock().await);
+        let result = work.await;
+        self.traffic.lock().unwrap().now -= 1;
+        result
     }
 
     fn is_pending(&self, path: &BlobPath) -> bool {
@@ -120,6 +153,17 @@ impl Blobs for Flaky {
         end(trouble, self.inner.read(path, limit).await)
     }
 
+    async fn read_range(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        length: u64,
+    ) -> Result<Bytes, StoreError> {
+        let trouble = self.begin("read_range")?;
+        end(trouble, self.pass(self.inner.read_range(path, version, offset, length)).await)
+    }
+
     async fn write(
         &self,
         path: &BlobPath,
@@ -129,6 +173,54 @@ impl Blobs for Flaky {
     ) -> Result<ETag, StoreError> {
         let trouble = self.begin("write")?;
         end(trouble, self.inner.write(path, content, attributes, condition).await)
+    }
+
+    async fn stage(
+        &self,
+        path: &BlobPath,
+        block: &BlockId,
+        content: Bytes,
+    ) -> Result<(), StoreError> {
+        let trouble = self.begin("stage")?;
+        end(trouble, self.pass(self.inner.stage(path, block, content)).await)
+    }
+
+    async fn commit(
+        &self,
+        path: &BlobPath,
+        blocks: &[BlockId],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<ETag, StoreError> {
+        let trouble = self.begin("commit")?;
+        end(trouble, self.inner.commit(path, blocks, attributes, condition).await)
+    }
+
+    async fn discard(&self, path: &BlobPath, blocks: &[BlockId]) -> Result<(), StoreError> {
+        let trouble = self.begin("discard")?;
+        end(trouble, self.inner.discard(path, blocks).await)
+    }
+
+    async fn replace_tail(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        tail: Bytes,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError> {
+        let trouble = self.begin("replace_tail")?;
+        end(trouble, self.inner.replace_tail(path, version, offset, tail, metadata).await)
+    }
+
+    async fn set_metadata(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError> {
+        let trouble = self.begin("set_metadata")?;
+        end(trouble, self.inner.set_metadata(path, version, metadata).await)
     }
 
     async fn copy(

@@ -1,0 +1,50 @@
+//! How the memory that is allowed is shared out.
+
+use crate::encryption::engine::EngineError;
+
+/// Shares of the allowed memory, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memory {
+    /// What is read of the source, or copied, at once.
+    pub(super) step: usize,
+    /// All pages on their way, in every form they take meanwhile.
+    pub(super) flying: usize,
+    /// A single page or dictionary, in each of its forms.
+    pub(super) page: usize,
+    /// Where a page that is written ends, and the next one begins.
+    pub(super) target: usize,
+    /// The footer. The old and the new one are held at the same time.
+    pub(super) footer: usize,
+}
+
+impl Memory {
+    pub(super) fn new(allowed: usize) -> Self {
+        Self {
+            step: (allowed / 32).clamp(64 << 10, 4 << 20),
+            flying: allowed / 2,
+            // Compressed, decompressed, protected, and once more while it grows.
+            page: (allowed / 8).min(1 << 30),
+            target: (allowed / 64).clamp(4 << 10, 1 << 20),
+            footer: allowed / 8,
+        }
+    }
+
+    /// How much a page may take on its way, with its dictionary if it has one.
+    pub(super) fn weight(&self, pages: &[(usize, usize)]) -> usize {
+        let sum: usize = pages.iter().map(|(compressed, plain)| compressed + 2 * plain).sum();
+        sum + 3 * self.target
+    }
+
+    /// Refuses what is larger than a page may be.
+    pub(super) fn check(
+        &self,
+        needed: usize,
+        subject: impl FnOnce() -> String,
+    ) -> Result<(), EngineError> {
+        if needed <= self.page {
+            return Ok(());
+        }
+        let (needed, allowed) = (needed as u64, self.page as u64);
+        Err(EngineError::TooLarge { subject: subject(), needed, allowed })
+    }
+}

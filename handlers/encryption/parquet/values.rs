@@ -1,0 +1,266 @@
+//! The values of a page, one after another, as the texts that are protected.
+
+use super::{
+    bits::{Hybrid, split, unpack},
+    delta::{Deltas, Lengths, Prefixes},
+    footer::{invalid, unsupported},
+    page::PLAIN,
+    thrift::Malformed,
+};
+use crate::encryption::{
+    canonical::{Kind, Physical},
+    engine::EngineError,
+};
+
+/// How many dictionary indices are read at once.
+const BATCH: usize = 256;
+
+/// The texts of a dictionary, and where each one ends.
+#[derive(Debug)]
+pub(super) struct Dictionary {
+    texts: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Dictionary {
+    /// Reads a dictionary page, whose texts may take so many bytes.
+    pub(super) fn read(
+        kind: Kind,
+        encoding: i64,
+        bytes: &[u8],
+        count: u32,
+        allowed: usize,
+    ) -> Result<Self, EngineError> {
+        if !matches!(encoding, PLAIN | PLAIN_DICTIONARY) {
+            return Err(unsupported("a dictionary", "its values are not plain"));
+        }
+        let (mut texts, mut ends) = (Vec::new(), Vec::new());
+        let mut values = Values::plain(kind, bytes);
+        for _ in 0..count {
+            texts.extend_from_slice(values.next()?);
+            ends.push(texts.len() as u32);
+            let needed = texts.len() + ends.len() * size_of::<u32>();
+            if needed > allowed {
+                let subject = "a dictionary".to_owned();
+                let (needed, allowed) = (needed as u64, allowed as u64);
+                return Err(EngineError::TooLarge { subject, needed, allowed });
+            }
+        }
+        Ok(Self { texts, ends })
+    }
+
+    fn get(&self, index: u32) -> Result<&[u8], EngineError> {
+        let index = index as usize;
+        let end =
+            self.ends.get(index).ok_or_else(|| invalid("a value is not in the dictionary"))?;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Ok(&self.texts[start as usize..*end as usize])
+    }
+}
+
+/// Values of `Encoding`.
+const PLAIN_DICTIONARY: i64 = 2;
+const RLE: i64 = 3;
+const DELTA_BINARY_PACKED: i64 = 5;
+const DELTA_LENGTH_BYTE_ARRAY: i64 = 6;
+const DELTA_BYTE_ARRAY: i64 = 7;
+const RLE_DICTIONARY: i64 = 8;
+const BYTE_STREAM_SPLIT: i64 = 9;
+
+/// Gives the text of one value after another.
+pub(super) struct Values<'a> {
+    kind: Kind,
+    encoded: Encoded<'a>,
+    text: Vec<u8>,
+}
+
+enum Encoded<'a> {
+    /// Each after its length.
+    Bytes(&'a [u8]),
+    /// All of one width.
+    Fixed {
+        bytes: &'a [u8],
+        width: usize,
+    },
+    /// A bit each.
+    Bits {
+        bytes: &'a [u8],
+        bit: usize,
+    },
+    Indices {
+        dictionary: &'a Dictionary,
+        indices: Box<Indices<'a>>,
+    },
+    Booleans(Hybrid<'a>),
+    Deltas {
+        deltas: Deltas<'a>,
+        width: usize,
+    },
+    Lengths(Lengths<'a>),
+    Prefixes(Prefixes<'a>),
+    /// All first bytes, all second bytes, and so on.
+    Streams {
+        bytes: &'a [u8],
+        count: usize,
+        at: usize,
+        value: Vec<u8>,
+    },
+}
+
+/// Dictionary indices of a page, read some at a time.
+struct Indices<'a> {
+    hybrid: Hybrid<'a>,
+    left: u32,
+    batch: [u32; BATCH],
+    at: usize,
+    ready: usize,
+}
+
+impl<'a> Values<'a> {
+    fn plain(kind: Kind, bytes: &'a [u8]) -> Self {
+        let encoded = match (kind.physical(), kind.physical().width()) {
+            (Physical::Boolean, _) => Encoded::Bits { bytes, bit: 0 },
+            (_, Some(width)) => Encoded::Fixed { bytes, width },
+            (_, None) => Encoded::Bytes(bytes),
+        };
+        Self { kind, encoded, text: Vec::new() }
+    }
+
+    /// The values of a page, of which so many are not null.
+    pub(super) fn new(
+        kind: Kind,
+        encoding: i64,
+        bytes: &'a [u8],
+        count: u32,
+        dictionary: Option<&'a Dictionary>,
+    ) -> Result<Self, EngineError> {
+        use Physical::{Boolean, Bytes, Fixed, Int32, Int64};
+        let physical = kind.physical();
+        let encoded = match (encoding, physical) {
+            (PLAIN, _) => return Ok(Self::plain(kind, bytes)),
+            (PLAIN_DICTIONARY | RLE_DICTIONARY, _) => {
+                let dictionary = dictionary.ok_or_else(|| invalid("a dictionary is missing"))?;
+                let indices = Box::new(Indices::new(bytes, count)?);
+                Encoded::Indices { dictionary, indices }
+            }
+            (RLE, Boolean) => Encoded::Booleans(Hybrid::new(after_length(bytes)?, 1)),
+            // Without values, some writers leave out even the head of what follows.
+            (_, _) if count == 0 => Encoded::Bytes(&[]),
+            (DELTA_BINARY_PACKED, Int32) => {
+                Encoded::Deltas { deltas: Deltas::new(bytes)?, width: 4 }
+            }
+            (DELTA_BINARY_PACKED, Int64) => {
+                Encoded::Deltas { deltas: Deltas::new(bytes)?, width: 8 }
+            }
+            (DELTA_LENGTH_BYTE_ARRAY, Bytes) => {
+                Encoded::Lengths(Lengths::new(bytes, count.into())?)
+            }
+            (DELTA_BYTE_ARRAY, Bytes | Fixed(_)) => {
+                Encoded::Prefixes(Prefixes::new(bytes, count.into())?)
+            }
+            (BYTE_STREAM_SPLIT, _) if physical.width().is_some() => {
+                Encoded::Streams { bytes, count: count as usize, at: 0, value: Vec::new() }
+            }
+            _ => return Err(unsupported("a column's encoding", "it is unknown for its type")),
+        };
+        Ok(Self { kind, encoded, text: Vec::new() })
+    }
+
+    /// The text of the next value.
+    pub(super) fn next(&mut self) -> Result<&[u8], EngineError> {
+        let stored: &[u8] = match &mut self.encoded {
+            Encoded::Bytes(bytes) => {
+                let (length, rest) = bytes.split_first_chunk().ok_or(Malformed::Short)?;
+                let value;
+                (value, *bytes) = split(rest, u32::from_le_bytes(*length).into())?;
+                value
+            }
+            Encoded::Fixed { bytes, width } => {
+                let value;
+                (value, *bytes) = split(bytes, *width as u64)?;
+                value
+            }
+            Encoded::Indices { dictionary, indices } => return dictionary.get(indices.next()?),
+            Encoded::Bits { bytes, bit } => {
+                let value = unpack(bytes, *bit, 1).ok_or(Malformed::Short)?;
+                *bit += 1;
+                boolean(value == 1)
+            }
+            Encoded::Booleans(hybrid) => {
+                let mut value = [0];
+                hybrid.fill(&mut value)?;
+                boolean(value == [1])
+            }
+            Encoded::Deltas { deltas, width } => {
+                let value = deltas.next()?;
+                self.text.clear();
+                return text(self.kind, &value.to_le_bytes()[..*width], &mut self.text);
+            }
+            Encoded::Lengths(lengths) => lengths.next()?,
+            Encoded::Prefixes(prefixes) => {
+                let value = prefixes.next()?;
+                match self.kind.physical().width() {
+                    Some(width) if width != value.len() => return Err(wrong_length()),
+                    _ => value,
+                }
+            }
+            Encoded::Streams { bytes, count, at, value } => {
+                let width = self.kind.physical().width().unwrap_or(0);
+                if bytes.len() != *count * width || *at == *count {
+                    return Err(Malformed::Short.into());
+                }
+                value.clear();
+                value.extend((0..width).map(|stream| bytes[stream * *count + *at]));
+                *at += 1;
+                value
+            }
+        };
+        if self.kind.is_bytes() {
+            return Ok(stored);
+        }
+        self.text.clear();
+        text(self.kind, stored, &mut self.text)
+    }
+}
+
+fn text<'a>(kind: Kind, stored: &[u8], text: &'a mut Vec<u8>) -> Result<&'a [u8], EngineError> {
+    kind.write_text(stored, text).map_err(|_| wrong_length())?;
+    Ok(text)
+}
+
+fn wrong_length() -> EngineError {
+    invalid("a value has another length than its type")
+}
+
+fn boolean(value: bool) -> &'static [u8] {
+    if value { &[1] } else { &[0] }
+}
+
+impl<'a> Indices<'a> {
+    fn new(bytes: &'a [u8], count: u32) -> Result<Self, EngineError> {
+        let (width, bytes) = bytes.split_first().map_or((0, bytes), |(width, rest)| (*width, rest));
+        if width > 32 {
+            return Err(invalid("dictionary indices of more than 32 bits"));
+        }
+        let hybrid = Hybrid::new(bytes, width.into());
+        Ok(Self { hybrid, left: count, batch: [0; BATCH], at: 0, ready: 0 })
+    }
+
+    fn next(&mut self) -> Result<u32, Malformed> {
+        if self.at == self.ready {
+            self.ready = BATCH.min(self.left as usize);
+            self.left -= self.ready as u32;
+            self.at = 0;
+            self.hybrid.fill(&mut self.batch[..self.ready])?;
+        }
+        let index = self.batch[..self.ready].get(self.at).ok_or(Malformed::Short)?;
+        self.at += 1;
+        Ok(*index)
+    }
+}
+
+/// What follows a length of 4 bytes.
+pub(super) fn after_length(bytes: &[u8]) -> Result<&[u8], Malformed> {
+    let (length, rest) = bytes.split_first_chunk().ok_or(Malformed::Short)?;
+    Ok(split(rest, u32::from_le_bytes(*length).into())?.0)
+}
