@@ -246,7 +246,7 @@ fn value(column: &ColumnDescriptor, seed: usize, at: usize) -> Vec<u8> {
         2 => [vec![0xff; width - 1], vec![0x7f]].concat(),
         3 => [vec![0; width - 1], vec![0x80]].concat(),
         _ if at % 3 == 0 => vec![at as u8 % 7; width],
-        _ => mixed[..width].to_vec(),
+        _ => mixed.iter().copied().cycle().take(width).collect(),
     }
 }
 
