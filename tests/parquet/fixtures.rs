@@ -245,7 +245,7 @@ fn value(column: &ColumnDescriptor, seed: usize, at: usize) -> Vec<u8> {
         1 => vec![0xff; width],
         2 => [vec![0xff; width - 1], vec![0x7f]].concat(),
         3 => [vec![0; width - 1], vec![0x80]].concat(),
-        _ if at % 3 == 0 => vec![at as u8 % 7; width],
+        _ if at.is_multiple_of(3) => vec![at as u8 % 7; width],
         _ => mixed.iter().copied().cycle().take(width).collect(),
     }
 }
@@ -254,7 +254,7 @@ fn bytes(column: &ColumnDescriptor, seed: usize, at: usize, mixed: &[u8]) -> Vec
     match column.name() {
         // In their shortest form, so that they are the same bytes when they come back.
         "price_bytes" => [vec![1 + at as u8 % 100], mixed[..at % 16].to_vec()].concat(),
-        "raw" | "packed" if at % 2 == 0 => mixed[..at % 17].to_vec(),
+        "raw" | "packed" if at.is_multiple_of(2) => mixed[..at % 17].to_vec(),
         "city" => format!("secret city {} of {seed}", at % 9).into_bytes(),
         _ if at == 0 => Vec::new(),
         _ => format!("secret {seed} number {at} äöü").into_bytes(),

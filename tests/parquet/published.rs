@@ -40,20 +40,20 @@ fn run(file: &Bytes, wanted: impl Fn(usize) -> bool) -> Result<(), EngineError> 
     let chosen: Vec<_> = chosen.into_iter().map(|(_, path)| path.as_str()).collect();
     let (protected, _) = protect(file, &chosen)?;
     let opened = open(&protected, &chosen)?;
-    for leaf in 0..all.len() {
+    for (leaf, path) in all.iter().enumerate() {
         let Ok(old) = files::read(file, leaf) else {
-            println!("    the crate cannot read {}", all[leaf]);
+            println!("    the crate cannot read {path}");
             continue;
         };
         let now = files::read(&protected, leaf).unwrap();
         if wanted(leaf) {
-            assert_eq!(old.definitions, now.definitions, "{}", all[leaf]);
-            assert_eq!(old.repetitions, now.repetitions, "{}", all[leaf]);
-            assert!(now.values.iter().all(|cell| cell.len() >= 28), "{}", all[leaf]);
+            assert_eq!(old.definitions, now.definitions, "{path}");
+            assert_eq!(old.repetitions, now.repetitions, "{path}");
+            assert!(now.values.iter().all(|cell| cell.len() >= 28), "{path}");
         } else {
-            assert_eq!(old, now, "{}", all[leaf]);
+            assert_eq!(old, now, "{path}");
         }
-        assert_eq!(old, files::read(&opened, leaf).unwrap(), "{}", all[leaf]);
+        assert_eq!(old, files::read(&opened, leaf).unwrap(), "{path}");
     }
     Ok(())
 }

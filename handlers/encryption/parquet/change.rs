@@ -11,7 +11,7 @@ use crate::encryption::{
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     /// A text becomes a cell.
-    Protect(Protector),
+    Protect(Box<Protector>),
     /// A cell becomes a value of this type.
     Open(Opener, Kind),
 }

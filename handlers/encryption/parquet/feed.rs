@@ -8,8 +8,8 @@ use super::{
     footer::{FileMetadata, invalid},
     memory::Memory,
     page::{Header, Kind},
-    thrift::Malformed,
     window::Window,
+    wire::Malformed,
     worker::{Shared, Task},
 };
 use crate::encryption::engine::{EngineError, Source};

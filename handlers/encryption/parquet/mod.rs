@@ -36,6 +36,7 @@ mod types;
 mod values;
 mod verify;
 mod window;
+mod wire;
 mod worker;
 
 use std::{collections::BTreeMap, io::Write, ops::ControlFlow};
@@ -142,7 +143,7 @@ pub fn protect(
             column.original = Some(original(&read.words, old));
         }
         changed.push(NewElement { leaf, element, physical: Physical::Bytes });
-        changes.push(Column::new(leaf, read, Change::Protect(with.protector)));
+        changes.push(Column::new(leaf, read, Change::Protect(Box::new(with.protector))));
     }
     metadata.check_changed(&changes)?;
     let mut types = vec![None; metadata.schema.leaves.len()];

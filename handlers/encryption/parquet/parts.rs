@@ -6,8 +6,8 @@ use super::{
     footer::{invalid, unsupported},
     page::{Kind as PageKind, RLE},
     schema::Leaf,
-    thrift::Malformed,
     values::after_length,
+    wire::Malformed,
     worker::Task,
 };
 use crate::encryption::engine::EngineError;

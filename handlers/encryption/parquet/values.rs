@@ -7,7 +7,7 @@ use super::{
     footer::{invalid, unsupported},
     memory::Memory,
     page::{Header, PLAIN},
-    thrift::Malformed,
+    wire::Malformed,
 };
 use crate::encryption::{
     canonical::{Kind, Physical},
