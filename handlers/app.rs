@@ -8,21 +8,22 @@ use std::{
 use axum::{
     Extension, Json, Router,
     body::Body,
-    extract::State,
+    extract::{Request, State},
     http::{Method, Uri},
-    middleware,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use serde_json::json;
 use time::OffsetDateTime;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     config::{Active, LiveConfig},
+    encryption::service::{Tools, answer},
     error::Error,
     host::{
         boundary::{self, InvocationId},
+        functions::{FUNCTIONS, Function},
         invoke::invoke,
     },
     ops,
@@ -44,6 +45,8 @@ pub struct App {
     pub queues: Arc<dyn Queues>,
     /// What the worker remembers.
     pub documents: Arc<dyn Documents>,
+    /// What columns are protected and opened with.
+    pub tools: Tools,
 }
 
 /// The longest that an invocation starts new work, whatever the host allows: a dataset that needs
@@ -60,7 +63,7 @@ impl App {
         let ledger = self.ledger(invocation_id);
         let half = self.settings.function_timeout.map_or(BUDGET, |timeout| timeout / 2);
         let deadline = Instant::now() + half.min(BUDGET);
-        Routing { active, blobs: &*self.blobs, ledger, deadline }
+        Routing { active, blobs: &*self.blobs, tools: &self.tools, ledger, deadline }
     }
 
     /// The ledger, for notes and for questions.
@@ -76,16 +79,18 @@ impl App {
 
 /// The route table.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(ready))
         .route("/api/health", get(ops::health))
         .route("/api/status", get(ops::status))
         .route("/api/trace", get(trace::get))
+        .route("/api/encrypt", post(answer::encrypt))
+        .route("/api/decrypt", post(answer::decrypt))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(function_or_nothing)
-        .layer(CatchPanicLayer::custom(boundary::panicked))
-        .layer(middleware::from_fn(boundary::guard))
-        .with_state(app)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), only_started))
+        .with_state(app);
+    boundary::around(routes)
 }
 
 /// The host's question whether the worker is up; asked again now and then to measure latency.
@@ -95,6 +100,19 @@ async fn ready() -> Response {
 
 async fn method_not_allowed(method: Method) -> Error {
     Error::MethodNotAllowed(method.to_string())
+}
+
+/// Answers no address whose Function the host does not start: the request then came by way of the
+/// Function that takes every address and asks for no key.
+async fn only_started(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let address = request.uri().path().strip_prefix("/api/");
+    let is_at = |function: &&Function| function.address().as_deref() == address;
+    match FUNCTIONS.iter().find(is_at).filter(|_| address.is_some()) {
+        Some(function) if !app.settings.functions.contains(function.name) => {
+            Error::FunctionOff(function.name).into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 /// Only the host posts outside `/api`, to the name of a Function.

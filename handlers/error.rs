@@ -11,7 +11,16 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{config::Unusable, host::envelope::Malformed, routing::events, stores::StoreError};
+use crate::{
+    config::Unusable,
+    encryption::{
+        keys::KeyError,
+        service::failure::{Failure, Kind},
+    },
+    host::envelope::Malformed,
+    routing::events,
+    stores::{Fault, StoreError},
+};
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +54,17 @@ pub enum Error {
     /// A store failed; the same request may succeed later.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A Function that is not started, so that nobody has checked the caller's key.
+    #[error("the function `{0}` is off; the README says how to switch it on")]
+    FunctionOff(&'static str),
+    /// Files were not protected or opened.
+    #[error("{failure}")]
+    Encryption {
+        /// Why the first one was not.
+        failure: Failure,
+        /// What became of each, a list of objects; null for one file.
+        files: Value,
+    },
     /// A defect of ours.
     #[error("lakehand failed at this request; its log says why, under the invocation id")]
     Panicked,
@@ -55,6 +75,8 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NoSuchAddress(_) | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::FunctionOff(_) => StatusCode::FORBIDDEN,
+            Self::Encryption { failure, .. } => status_of(failure),
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameter { .. } | Self::Envelope(_) | Self::Event(_) => StatusCode::BAD_REQUEST,
             Self::Unusable(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -71,13 +93,60 @@ impl Error {
             "status": status.as_u16(),
             "detail": self.to_string(),
         });
-        if let Self::Parameter { name, reason } = self {
+        if let Some((name, reason)) = self.field() {
             problem["errors"] = json!([{ "field": name, "detail": reason }]);
+        }
+        if let Self::Encryption { files: Value::Array(files), .. } = self {
+            problem["files"] = json!(files);
         }
         if let Some(id) = invocation_id {
             problem["invocationId"] = json!(id);
         }
         problem
+    }
+}
+
+impl Error {
+    /// The field that is to blame, and why.
+    fn field(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Parameter { name, reason } => Some((name, reason.clone())),
+            Self::Encryption { failure, .. } => match failure {
+                Failure::Refused(refusal) => Some((refusal.field, refusal.reason.clone())),
+                Failure::SourceChanged(_) => Some(("source", failure.to_string())),
+                Failure::Key(_) | Failure::NoKeys => Some(("key", failure.to_string())),
+                Failure::Store(_) | Failure::TooSlow | Failure::Rival(_) => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Encryption { failure, files: Value::Null }
+    }
+}
+
+fn status_of(failure: &Failure) -> StatusCode {
+    match failure {
+        Failure::Refused(refusal) => match refusal.kind {
+            Kind::Wrong => StatusCode::BAD_REQUEST,
+            Kind::Denied => StatusCode::FORBIDDEN,
+            Kind::Missing => StatusCode::NOT_FOUND,
+            Kind::Taken => StatusCode::CONFLICT,
+            Kind::Unfit => StatusCode::UNPROCESSABLE_ENTITY,
+        },
+        Failure::SourceChanged(_) => StatusCode::CONFLICT,
+        Failure::Key(KeyError::Store(error)) => match error.fault {
+            Fault::NotFound | Fault::Rejected => StatusCode::BAD_REQUEST,
+            Fault::Denied => StatusCode::FORBIDDEN,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        },
+        Failure::Key(KeyError::Cell(_)) => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Key(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Failure::TooSlow => StatusCode::GATEWAY_TIMEOUT,
+        Failure::NoKeys | Failure::Store(_) | Failure::Rival(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

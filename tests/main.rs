@@ -7,14 +7,18 @@ mod cli;
 mod conformance;
 mod crash;
 mod dev;
+mod encryption;
+mod keys;
 mod package;
 mod parquet;
 mod protocol;
 mod routing;
 mod schemas;
+mod streams;
 mod stores {
     mod azure;
     mod azure_access;
+    mod azure_blocks;
     mod azure_requests;
     mod local;
     mod local_database;

@@ -70,6 +70,25 @@ impl Worker {
         answer["status"].as_str().unwrap().to_owned()
     }
 
+    /// Calls an address below `/api`, as the host passes a request on.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        address: &str,
+        headers: &[(&'static str, &str)],
+        body: &Value,
+    ) -> (u16, Value) {
+        let method = method.parse().unwrap();
+        let mut request =
+            reqwest::Client::new().request(method, format!("{}/api/{address}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+    }
+
     async fn post(&self, function: &str, envelope: &Value) -> Option<(u16, Value)> {
         let request = reqwest::Client::new().post(format!("{}/{function}", self.address));
         let request = request.header("content-type", "application/json");

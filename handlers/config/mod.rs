@@ -1,23 +1,30 @@
 //! `lakehand.toml`: what the user wants done, read strictly, every problem with line and column.
 
 mod live;
+mod policies;
 mod routes;
 mod section;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use toml::de::DeTable;
 
 pub use live::{Active, LiveConfig, OpenAccount, Unusable};
+pub use policies::Reach;
 use section::{Found, Problems, Section};
 
 use crate::{
+    encryption::policy::Policy,
     routing::{route::Route, template::Template},
     settings::{Connection, Environment},
-    stores::blobs::is_container,
+    stores::blobs::{BlobPath, is_container},
 };
 
 /// The whole configuration.
@@ -27,6 +34,10 @@ pub struct Config {
     pub landing: Landing,
     /// Other storage accounts that routes deliver to, by name.
     pub accounts: BTreeMap<String, Connection>,
+    /// The policies of column encryption, by name.
+    pub policies: BTreeMap<String, Policy>,
+    /// What encryption may read and write.
+    pub reach: Reach,
     /// The routes, in the order in which they are tried.
     pub routes: Vec<Route>,
     /// The container in which this configuration lies, if it lies in one.
@@ -88,26 +99,49 @@ impl Config {
         let root = Section::new(document.get_ref(), document.span(), &problems);
         let landing = landing(root.table("landing"), around, &problems);
         let accounts = accounts(root.tables("account"), around, &problems);
-        let routes = routes::read(root.tables("route"), &landing, &accounts, around, &problems);
+        let reach = policies::reach(root.table("encryption"), &problems);
+        let policies = policies::policies(root.tables("policy"), &problems);
+        let routes = routes::read(
+            root.tables("route"),
+            &routes::Known { landing: &landing, accounts: &accounts, policies: &policies },
+            around,
+            &problems,
+        );
         root.finish();
         let own_container = around.own_container.map(str::to_owned);
         let found = problems.into_sorted();
         if found.is_empty() {
-            Ok(Self { landing, accounts, routes, own_container })
+            Ok(Self { landing, accounts, policies, reach, routes, own_container })
         } else {
             Err(found)
         }
     }
 
-    /// Why nothing may be written to a container, if that is so. The same is said of literal
-    /// containers when the configuration is read; this is for those that a capture names.
-    pub fn forbids_target(&self, container: &str) -> Option<String> {
+    /// Gives a target back if a blob may go there: a name from outside may lead anywhere but into
+    /// the landing zone and to this configuration. The same is said of literal containers when the
+    /// configuration is read. It holds for other accounts too, which may be this one by another name.
+    ///
+    /// # Errors
+    /// Why nothing may be written there.
+    pub fn allows_target(&self, target: BlobPath) -> Result<BlobPath, String> {
+        let container = target.container();
         if self.is_landing(container) {
-            return Some(format!(
+            return Err(format!(
                 "`{container}` is a landing container: its files would be routed again"
             ));
         }
-        (self.own_container.as_deref() == Some(container)).then(|| own_container(container))
+        if self.own_container.as_deref() == Some(container) {
+            return Err(own_container(container));
+        }
+        Ok(target)
+    }
+
+    /// The key-encryption keys that may be used: what a file or a request names is looked for
+    /// nowhere else.
+    pub fn keys(&self) -> Vec<String> {
+        let of_policies = self.policies.values().map(|policy| &policy.key);
+        let keys: BTreeSet<_> = of_policies.chain(&self.reach.keys).cloned().collect();
+        keys.into_iter().collect()
     }
 
     /// Whether files land in the container.

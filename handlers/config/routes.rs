@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Landing, Surroundings, check_target, is_original,
+    Landing, Surroundings, check_target, is_original, policies,
     section::{Found, Problems, Section},
 };
 use crate::{
+    encryption::policy::Policy,
     routing::{
         pattern::Pattern,
-        route::{Action, Completion, OnConflict, Route, When},
+        route::{Action, Completion, OnConflict, Protect, Route, When},
         template::Template,
     },
     settings::Connection,
@@ -19,20 +20,25 @@ use crate::{
 const TIERS: [(&str, &str); 4] =
     [("Hot", "Hot"), ("Cool", "Cool"), ("Cold", "Cold"), ("Archive", "Archive")];
 
+/// What routes may name.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) landing: &'a Landing,
+    pub(super) accounts: &'a BTreeMap<String, Connection>,
+    pub(super) policies: &'a BTreeMap<String, Policy>,
+}
+
 /// Reads `[[route]]`, in order.
 pub(super) fn read(
     sections: Vec<Section<'_>>,
-    landing: &Landing,
-    accounts: &BTreeMap<String, Connection>,
+    known: &Known<'_>,
     around: &Surroundings<'_>,
     problems: &Problems<'_>,
 ) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     for section in sections {
         let at = section.at().clone();
-        let Some(route) =
-            RouteReader { section: &section, landing, accounts, around, problems }.read()
-        else {
+        let Some(route) = RouteReader { section: &section, known, around, problems }.read() else {
             section.finish();
             continue;
         };
@@ -47,8 +53,7 @@ pub(super) fn read(
 
 struct RouteReader<'a> {
     section: &'a Section<'a>,
-    landing: &'a Landing,
-    accounts: &'a BTreeMap<String, Connection>,
+    known: &'a Known<'a>,
     around: &'a Surroundings<'a>,
     problems: &'a Problems<'a>,
 }
@@ -70,6 +75,7 @@ impl RouteReader<'_> {
         let on_conflict = self.on_conflict(to.as_ref());
         let tier = self.section.choice("tier", &TIERS.map(|(word, tier)| (word, Some(tier))), None);
         let complete = self.complete(from.as_ref(), action);
+        let protect = self.protect(captures, action, complete.is_some());
         Some(Route {
             name: name?,
             from: from?,
@@ -81,6 +87,7 @@ impl RouteReader<'_> {
             tags,
             on_conflict,
             complete,
+            protect,
         })
     }
 
@@ -101,9 +108,9 @@ impl RouteReader<'_> {
         let text = self.section.required("from", "landing/{dataset}/{file...}")?;
         let pattern = self.problems.parse(&text, Pattern::parse)?;
         if let Some(container) = pattern.container()
-            && !self.landing.containers.iter().any(|landing| landing == container)
+            && !self.known.landing.containers.iter().any(|landing| landing == container)
         {
-            let known = self.landing.containers.join(", ");
+            let known = self.known.landing.containers.join(", ");
             self.problems.add(
                 &text.span(),
                 format!("`{container}` is no landing container; [landing] names {known}"),
@@ -115,13 +122,13 @@ impl RouteReader<'_> {
     fn to(&self, captures: &[String]) -> Option<Template> {
         let text = self.section.required("to", "processing/{dataset}/{file}")?;
         let template = self.problems.parse(&text, |text| Template::parse(text, captures))?;
-        check_target(&template, &text, &self.landing.containers, self.around, self.problems);
+        check_target(&template, &text, &self.known.landing.containers, self.around, self.problems);
         Some(template)
     }
 
     fn to_account(&self) -> Option<String> {
         let account = self.section.text("to_account")?;
-        if !self.accounts.contains_key(account.get_ref()) {
+        if !self.known.accounts.contains_key(account.get_ref()) {
             self.problems.add(
                 &account.span(),
                 format!("there is no [[account]] named `{}`", account.get_ref()),
@@ -181,6 +188,37 @@ impl RouteReader<'_> {
         chosen
     }
 
+    fn protect(&self, captures: &[String], action: Action, is_dataset: bool) -> Option<Protect> {
+        let csv = policies::csv(self.section.table("csv"));
+        let original = self.original(captures);
+        let Some(name) = self.section.text("protect") else {
+            if original.is_some() {
+                self.section.problem("`original` is for routes with `protect`");
+            }
+            return None;
+        };
+        if is_dataset {
+            self.section
+                .problem("a dataset's files move as they are: leave `protect` or `complete` out");
+        }
+        if original.is_some() && action == Action::Copy {
+            self.section.problem("`original` keeps what moves away; here the source stays");
+        }
+        let policy = self.known.policies.get(name.get_ref());
+        if policy.is_none() {
+            let message = format!("there is no [[policy]] named `{}`", name.get_ref());
+            self.problems.add(&name.span(), message);
+        }
+        Some(Protect { policy: policy?.clone(), csv, original })
+    }
+
+    fn original(&self, captures: &[String]) -> Option<Template> {
+        let text = self.section.text("original")?;
+        let template = self.problems.parse(&text, |text| Template::parse(text, captures))?;
+        check_target(&template, &text, &self.known.landing.containers, self.around, self.problems);
+        Some(template)
+    }
+
     fn complete(&self, from: Option<&Pattern>, action: Action) -> Option<Completion> {
         let settle = self.section.span("settle");
         let marker = self.section.text("complete")?;
@@ -199,7 +237,7 @@ impl RouteReader<'_> {
         }
         Some(Completion {
             marker: marker.into_inner(),
-            settle: settle.unwrap_or(self.landing.settle),
+            settle: settle.unwrap_or(self.known.landing.settle),
         })
     }
 }

@@ -191,6 +191,21 @@ impl<'a> Section<'a> {
         array.iter().filter_map(section).collect()
     }
 
+    /// A boolean, false when nothing is said.
+    pub(super) fn flag(&self, name: &'static str) -> bool {
+        self.flag_or(name, false)
+    }
+
+    /// A boolean.
+    pub(super) fn flag_or(&self, name: &'static str, default: bool) -> bool {
+        let Some(value) = self.value(name) else { return default };
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.expected(name, value, "true or false");
+        }
+        flag.unwrap_or(default)
+    }
+
     /// A whole number from 1 to `most`.
     pub(super) fn count(&self, name: &'static str, most: u64, default: u64) -> u64 {
         let Some(value) = self.value(name) else { return default };

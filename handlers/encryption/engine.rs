@@ -2,7 +2,13 @@
 
 use std::{io, ops::ControlFlow};
 
-use super::{cell::Protector, envelope::Envelope, policy::Misfit};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    cell::{Opener, Protector},
+    envelope::Envelope,
+    policy::Misfit,
+};
 
 /// The bytes of one version of a file or blob.
 pub trait Source: Send + Sync {
@@ -37,8 +43,28 @@ pub struct Work<'a> {
     pub progress: &'a (dyn Fn(Totals) -> ControlFlow<()> + Sync),
 }
 
+/// One protected column, ready to be opened.
+#[derive(Debug)]
+pub struct OpenedWith {
+    /// The column's path.
+    pub path: String,
+    /// What opens its cells; engines clone it for each thread.
+    pub opener: Opener,
+}
+
+/// What to open in a file.
+pub struct Opening<'a> {
+    /// The columns to open; all others, those that cannot be had back among them, stay as they are.
+    pub columns: Vec<OpenedWith>,
+    /// How many bytes the engine may hold, about.
+    pub memory: usize,
+    /// Told now and then; `Break` ends the work.
+    pub progress: &'a (dyn Fn(Totals) -> ControlFlow<()> + Sync),
+}
+
 /// How far the work is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Totals {
     /// Rows done.
     pub rows: u64,
@@ -46,6 +72,8 @@ pub struct Totals {
     pub cells: u64,
     /// Nulls met in protected columns; they stay null.
     pub nulls: u64,
+    /// Records of a text format that went to the rejects instead.
+    pub rejected: u64,
     /// Bytes read.
     pub bytes_in: u64,
     /// Bytes written.

@@ -6,12 +6,20 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::policy::{Method, Output};
+use super::policy::{Method, Output, Planned};
+use crate::stores::keys::Wrapped;
 
 /// The key of the envelope in a Parquet footer's key-value metadata.
 pub const FOOTER_KEY: &str = "lakehand";
+
+/// The name in [`Envelope::keys`] of the file's own data key, for `randomized`.
+pub const FILE_KEY: &str = "file";
+
+/// The name in [`Envelope::keys`] of the named data key, for `deterministic` and `token`.
+pub const NAMED_KEY: &str = "named";
 
 /// The version of this layout.
 pub const VERSION: u32 = 1;
@@ -53,6 +61,26 @@ pub struct ProtectedColumn {
     pub original: Option<serde_json::Value>,
 }
 
+impl ProtectedColumn {
+    /// What is known of a column before its file is read.
+    pub fn new(planned: &Planned) -> Self {
+        let rule = &planned.rule;
+        let key = match rule.method {
+            Method::Randomized => Some(FILE_KEY),
+            Method::Deterministic | Method::Token => Some(NAMED_KEY),
+            Method::Mask { .. } | Method::Redact | Method::Replace { .. } | Method::Keep => None,
+        };
+        Self {
+            path: planned.path.clone(),
+            method: rule.method.clone(),
+            output: rule.output,
+            bind: rule.bind,
+            key: key.map(str::to_owned),
+            original: None,
+        }
+    }
+}
+
 /// A data key under a key-encryption key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,4 +96,19 @@ pub struct WrappedKey {
     /// The version of a named data key (`deterministic`, `token`); none for a file's own key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_key_version: Option<u32>,
+}
+
+impl WrappedKey {
+    /// Writes down what a provider wrapped.
+    pub fn new(wrapped: Wrapped, data_key_version: Option<u32>) -> Self {
+        let Wrapped { name, version, algorithm, bytes } = wrapped;
+        Self { name, version, algorithm, wrapped: STANDARD.encode(bytes), data_key_version }
+    }
+
+    /// What the provider can open, `None` if it is not base64.
+    pub fn wrapped(&self) -> Option<Wrapped> {
+        let bytes = STANDARD.decode(&self.wrapped).ok()?;
+        let Self { name, version, algorithm, .. } = self.clone();
+        Some(Wrapped { name, version, algorithm, bytes })
+    }
 }

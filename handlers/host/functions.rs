@@ -1,7 +1,10 @@
 //! The Functions of this app as the host finds them: one `function.json` each, embedded, so that
 //! `lakehand dev` and `lakehand package` need no source tree.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::settings::{Environment, Problem};
 
@@ -19,6 +22,8 @@ pub struct Function {
 
 /// Every Function of the app, in the order of their names.
 pub const FUNCTIONS: &[Function] = &[
+    Function { name: "decrypt", definition: include_str!("../../functions/decrypt/function.json") },
+    Function { name: "encrypt", definition: include_str!("../../functions/encrypt/function.json") },
     Function { name: "health", definition: include_str!("../../functions/health/function.json") },
     Function {
         name: "not_found",
@@ -114,6 +119,24 @@ impl Function {
         value.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
     }
 
+    /// Whether the host starts it: an app setting may switch it off, and a list of functions in
+    /// `host.json`, whose entries app settings replace and add to, may leave it out.
+    pub fn is_enabled(&self, host_json: &str, environment: &Environment) -> bool {
+        let listed = listed(host_json, environment);
+        let is_listed = listed.iter().any(|name| name.eq_ignore_ascii_case(self.name));
+        (listed.is_empty() || is_listed) && !self.is_disabled(environment)
+    }
+
+    /// The address below `/api` at which requests start it.
+    pub fn address(&self) -> Option<String> {
+        match self.raw_trigger() {
+            RawBinding::HttpTrigger { route, .. } => {
+                Some(route.unwrap_or_else(|| self.name.to_owned()))
+            }
+            _ => None,
+        }
+    }
+
     fn raw_trigger(&self) -> RawBinding {
         let definition: Definition = serde_json::from_str(self.definition)
             .expect("every embedded function.json is read by a test");
@@ -122,6 +145,21 @@ impl Function {
             .find(|binding| !matches!(binding, RawBinding::Output))
             .expect("every embedded function.json has a trigger, says a test")
     }
+}
+
+/// The `functions` of `host.json`, by index, as app settings change them.
+fn listed(host_json: &str, environment: &Environment) -> Vec<String> {
+    let host: Value = serde_json::from_str(host_json).unwrap_or_default();
+    let names = host["functions"].as_array().into_iter().flatten();
+    let names = names.filter_map(|name| name.as_str().map(str::to_owned));
+    let mut listed: BTreeMap<String, String> =
+        names.enumerate().map(|(index, name)| (index.to_string(), name)).collect();
+    for (setting, value) in environment.iter() {
+        if let Some(index) = setting.strip_prefix("AzureFunctionsJobHost__functions__") {
+            listed.insert(index.to_owned(), value.trim().to_owned());
+        }
+    }
+    listed.into_values().collect()
 }
 
 #[derive(Deserialize)]
@@ -259,6 +297,20 @@ mod tests {
         let problem = function.binding(&Environment::new()).unwrap_err().to_string();
         assert!(problem.contains("LAKEHAND_QUEUE=lakehand-events"), "{problem}");
         assert!(problem.contains("route_queue"), "{problem}");
+    }
+
+    #[test]
+    fn only_decryption_is_off_until_a_setting_adds_it_to_the_list() {
+        let enabled = |settings: &[(&str, &str)]| -> Vec<_> {
+            let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let environment: Environment = settings.iter().map(own).collect();
+            let off = FUNCTIONS.iter().filter(|it| !it.is_enabled(HOST_JSON, &environment));
+            off.map(|function| function.name).collect()
+        };
+        assert_eq!(enabled(&[]), ["decrypt"]);
+        assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__9", "Decrypt")]), [""; 0]);
+        assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__0", "decrypt")]), ["encrypt"]);
+        assert_eq!(enabled(&[("AzureWebJobs.trace.Disabled", "1")]), ["decrypt", "trace"]);
     }
 
     #[test]

@@ -6,15 +6,17 @@ use super::{
     mark,
     outcome::Outcome,
     pattern::Captures,
+    protecting,
+    resume::resume,
     route::{Action, OnConflict, Route, choose},
-    template::{Facts, version_name},
+    template::{Facts, Template, version_name},
     transfer::{Transfer, Transferred, remove_source},
 };
 use crate::{
     config::is_original,
     stores::{
         StoreError,
-        blobs::{Attributes, BlobPath, Metadata},
+        blobs::{Attributes, BlobPath, CopyState, Metadata},
         optional,
     },
 };
@@ -46,10 +48,17 @@ pub async fn receive(routing: &Routing<'_>, source: &Source) -> Result<Outcome, 
     if mark::is_ours(&properties.metadata, path) {
         return Ok(Outcome::Ignored("lakehand wrote it"));
     }
-    if let Some(entry) = routing.ledger.find(path, &properties.etag).await?
-        && entry.state.is_final()
-    {
-        return conclude(routing, source, entry).await;
+    if let Some(entry) = routing.ledger.find(path, &properties.etag).await? {
+        if entry.state.is_final() {
+            return conclude(routing, source, entry).await;
+        }
+        if let Some(delivery) = resume(routing, source, &entry).await? {
+            let note = Note { route: entry.route, dataset: entry.dataset, ..Note::default() };
+            return accept(routing, source, delivery, note).await;
+        }
+    }
+    if properties.copy == Some(CopyState::Pending) {
+        return settle(routing, source, "it is still being copied here").await;
     }
     let chosen = choose(&routing.active.config.routes, path, properties);
     let is_marker = chosen.as_ref().is_some_and(|(route, _)| route.is_marker(path));
@@ -63,11 +72,22 @@ pub async fn receive(routing: &Routing<'_>, source: &Source) -> Result<Outcome, 
         }
         Some((route, captures)) => {
             let note = Note { route: Some(route.name.clone()), ..Note::default() };
-            match deliver(routing, route, &captures, source, &note).await? {
-                Delivery::Outcome(outcome) => Ok(outcome),
-                Delivery::Refused(reason) => quarantine(routing, source, &reason, note).await,
-            }
+            let delivery = deliver(routing, route, &captures, source, &note).await?;
+            accept(routing, source, delivery, note).await
         }
+    }
+}
+
+/// What came of it in the end: what was refused goes to the quarantine.
+async fn accept(
+    routing: &Routing<'_>,
+    source: &Source,
+    delivery: Delivery,
+    note: Note,
+) -> Result<Outcome, StoreError> {
+    match delivery {
+        Delivery::Outcome(outcome) => Ok(outcome),
+        Delivery::Refused(reason) => quarantine(routing, source, &reason, note).await,
     }
 }
 
@@ -114,11 +134,9 @@ async fn conclude(
     source: &Source,
     entry: Entry,
 ) -> Result<Outcome, StoreError> {
-    let routes = &routing.active.config.routes;
-    let route = routes.iter().find(|route| Some(&route.name) == entry.route.as_ref());
-    let keeps =
-        entry.state == State::Delivered && route.is_none_or(|route| route.action == Action::Copy);
-    if !keeps {
+    if entry.source_kept {
+        routing.ledger.note_kept(&source.path, &entry).await?;
+    } else {
         remove_source(routing.blobs, source, &routing.ledger).await?;
     }
     Ok(repeated(entry))
@@ -151,8 +169,11 @@ pub async fn deliver(
     source: &Source,
     note: &Note,
 ) -> Result<Delivery, StoreError> {
+    if let Some(protect) = &route.protect {
+        return protecting::deliver(routing, (route, protect), captures, source, note).await;
+    }
     let facts = facts(source, captures);
-    let target = match destination(routing, route, &facts) {
+    let target = match destination(routing, &route.to, &facts) {
         Ok(target) => target,
         Err(reason) => return Ok(Delivery::Refused(reason)),
     };
@@ -184,32 +205,32 @@ pub async fn deliver(
     })
 }
 
-fn facts<'a>(source: &'a Source, captures: &'a Captures) -> Facts<'a> {
+/// What templates draw from.
+pub(super) fn facts<'a>(source: &'a Source, captures: &'a Captures) -> Facts<'a> {
     let Source { path, properties } = source;
     Facts { captures, source: path, etag: &properties.etag, landed: properties.last_modified }
 }
 
-fn destination(
+/// The name that a template gives, if a blob may go there.
+pub(super) fn destination(
     routing: &Routing<'_>,
-    route: &Route,
+    to: &Template,
     facts: &Facts<'_>,
 ) -> Result<BlobPath, String> {
-    let target = route.to.destination(facts).map_err(|error| error.to_string())?;
-    match routing.active.config.forbids_target(target.container()) {
-        Some(reason) if route.to_account.is_none() => Err(reason),
-        _ => Ok(target),
-    }
+    let target = to.destination(facts).map_err(|error| error.to_string())?;
+    routing.active.config.allows_target(target)
 }
 
 /// An `Original/` is never silently overwritten, also when a capture named it.
-fn conflict_policy(route: &Route, target: &BlobPath) -> OnConflict {
+pub(super) fn conflict_policy(route: &Route, target: &BlobPath) -> OnConflict {
     match route.on_conflict {
         OnConflict::Replace if is_original(target.name()) => OnConflict::Version,
         policy => policy,
     }
 }
 
-fn attributes(route: &Route, source: &Source, facts: &Facts<'_>) -> Attributes {
+/// What the delivered blob carries beside its mark.
+pub(super) fn attributes(route: &Route, source: &Source, facts: &Facts<'_>) -> Attributes {
     let mut metadata = own_metadata(source);
     metadata.insert(mark::ROUTE.to_owned(), route.name.clone());
     let tags = route.tags.iter().map(|(name, value)| (name.clone(), value.render(facts)));
@@ -236,7 +257,9 @@ pub async fn quarantine(
     let captures = Captures::default();
     let facts = facts(source, &captures);
     let note = Note { reason: Some(reason.to_owned()), ..note };
-    let target = match routing.active.config.landing.quarantine.destination(&facts) {
+    let config = &routing.active.config;
+    let target = config.landing.quarantine.destination(&facts);
+    let target = match target.map_err(|e| e.to_string()).and_then(|to| config.allows_target(to)) {
         Ok(target) => target,
         Err(error) => return stick(routing, source, &format!("{reason}; {error}"), note).await,
     };

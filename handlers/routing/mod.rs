@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`pattern`] and [`template`] are the two little languages of a route, [`route`]
 //! chooses by them; [`arrival`] is what every trigger ends in; [`transfer`] moves one blob,
-//! [`dataset`] many that belong together, [`sweep`] what the triggers missed; [`ledger`] and
+//! `protecting` delivers it encrypted, `resume` ends what an earlier invocation began, [`dataset`] moves many that belong together,
+//! [`sweep`] what the triggers missed; [`ledger`] and
 //! [`mark`] make a repeat harmless. [`events`] reads what Event Grid and the queues send.
 
 pub mod arrival;
@@ -15,6 +16,8 @@ mod manifest;
 pub mod mark;
 pub mod outcome;
 pub mod pattern;
+mod protecting;
+mod resume;
 pub mod route;
 pub mod sweep;
 pub mod template;
@@ -25,6 +28,7 @@ use std::time::Instant;
 
 use crate::{
     config::Active,
+    encryption::service::Tools,
     stores::blobs::{BlobPath, Blobs, Properties},
 };
 use ledger::Ledger;
@@ -45,6 +49,8 @@ pub struct Routing<'a> {
     pub active: &'a Active,
     /// The store in which blobs land.
     pub blobs: &'a dyn Blobs,
+    /// What routes with `protect` work with.
+    pub tools: &'a Tools,
     /// Where every step is noted, with the clock.
     pub ledger: Ledger<'a>,
     /// When to stop starting new work, well before the host ends the invocation.

@@ -6,7 +6,10 @@ use super::{
     pattern::{Captures, Pattern},
     template::Template,
 };
-use crate::stores::blobs::{BlobPath, Properties};
+use crate::{
+    encryption::{csv::CsvOptions, policy::Policy},
+    stores::blobs::{BlobPath, Properties},
+};
 
 /// One `[[route]]` of the configuration.
 #[derive(Clone, Debug)]
@@ -31,6 +34,19 @@ pub struct Route {
     pub on_conflict: OnConflict,
     /// Set when the route collects datasets.
     pub complete: Option<Completion>,
+    /// Set when the route encrypts instead of copying.
+    pub protect: Option<Protect>,
+}
+
+/// What a route encrypts, and what becomes of the plaintext.
+#[derive(Clone, Debug)]
+pub struct Protect {
+    /// The policy.
+    pub policy: Policy,
+    /// How CSV files are written.
+    pub csv: CsvOptions,
+    /// Where the plaintext is kept; nowhere, unless this says so.
+    pub original: Option<Template>,
 }
 
 /// What happens to the source.

@@ -67,6 +67,14 @@ impl Connection {
     }
 }
 
+impl Credential {
+    /// Reads how to sign in to another service of Azure than storage, by the parts `credential` and
+    /// `clientId` of its setting.
+    pub(super) fn read(environment: &Environment, setting: &str) -> Result<Self, Problem> {
+        identity(&Named { environment, setting })
+    }
+}
+
 /// The settings of one connection.
 struct Named<'a> {
     environment: &'a Environment,
@@ -118,7 +126,7 @@ fn assemble(named: &Named<'_>) -> Result<Connection, Problem> {
     let queue = queue_service(named, &blob, signature.as_ref())?;
     let credential = match signature {
         Some(signature) => Credential::Sas(signature),
-        None => identity(named, &blob)?,
+        None => identity_over(named, &blob)?,
     };
     let account = named.part("accountName").map_or_else(|| account_of(&blob), str::to_owned);
     Ok(Connection { setting: named.setting.to_owned(), account, blob, queue, credential })
@@ -157,13 +165,17 @@ fn queue_service(
 }
 
 /// An identity in Microsoft Entra ID, whose tokens may only travel encrypted.
-fn identity(named: &Named<'_>, blob: &Url) -> Result<Credential, Problem> {
+fn identity_over(named: &Named<'_>, blob: &Url) -> Result<Credential, Problem> {
     if blob.scheme() != "https" {
         let reason = "must start with https://, or carry a shared access signature";
         let part =
             if named.part("blobServiceUri").is_some() { "blobServiceUri" } else { "serviceUri" };
         return Err(named.problem(part, reason, BLOB_URI));
     }
+    identity(named)
+}
+
+fn identity(named: &Named<'_>) -> Result<Credential, Problem> {
     let client_id = named.part("clientId").map(str::to_owned);
     match named.part("credential") {
         Some(kind) if kind.eq_ignore_ascii_case("managedidentity") => {

@@ -1,22 +1,28 @@
 //! App settings: read once from the environment, every problem reported together, by name.
 
 mod connection;
+mod decryption;
+mod environment;
+mod keys;
 mod secret;
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 pub use connection::{Connection, Credential};
+pub use decryption::Decryption;
+pub use environment::Environment;
+pub use keys::{Keys, Vault};
 pub use secret::Secret;
 
-use crate::stores::blobs::{BlobPath, is_container};
-
-/// The environment as it was when the process started.
-pub type Environment = BTreeMap<String, String>;
+use crate::{
+    host::functions::{FUNCTIONS, HOST_JSON},
+    stores::blobs::{BlobPath, is_container},
+};
 
 /// A setting that is missing or wrong, with an example of a right one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +85,8 @@ pub struct Settings {
     pub lake: PathBuf,
     /// Where the blobs are.
     pub storage: Storage,
+    /// Where the key-encryption keys are.
+    pub keys: Keys,
     /// The container that the blob trigger watches.
     pub landing: String,
     /// The queue that Event Grid feeds.
@@ -89,6 +97,12 @@ pub struct Settings {
     pub ledger_retention: Duration,
     /// How long the host lets an invocation run; `None` is without limit.
     pub function_timeout: Option<Duration>,
+    /// How many bytes the work on one file may hold, about.
+    pub memory: usize,
+    /// Who may decrypt.
+    pub decryption: Decryption,
+    /// The Functions that the host starts, by name.
+    pub functions: BTreeSet<&'static str>,
 }
 
 /// A setting that still holds the reference instead of the secret it refers to.
@@ -100,18 +114,27 @@ impl Settings {
     /// # Errors
     /// All problems at once.
     pub fn read(environment: &Environment) -> Result<Self, Vec<Problem>> {
-        let mut reader = Reader { environment, problems: unresolved(environment) };
+        let problems = unresolved(environment);
+        let mut resolved = environment.clone();
+        // What is wrong with these is said once: not again as what the reference is not.
+        resolved.retain(|name, _| problems.iter().all(|problem| problem.setting != *name));
+        let mut reader = Reader { environment: &resolved, problems };
         let root = reader.path("FUNCTIONS_APP_ROOT_PATH").unwrap_or_else(|| PathBuf::from("."));
-        let storage = Connection::read(environment, "LAKEHAND_STORAGE", &mut reader.problems);
+        let storage = reader.storage();
+        let keys = Keys::read(&resolved, &root, &mut reader.problems);
         let settings = Self {
             port: reader.port(),
             lake: reader.lake(storage.is_some() || reader.blames("LAKEHAND_STORAGE")),
             storage: storage.map_or(Storage::Lake, |account| Storage::Account(Box::new(account))),
+            keys,
             landing: reader.container("LAKEHAND_LANDING", "landing"),
             queue: reader.container("LAKEHAND_QUEUE", "lakehand-events"),
             config: reader.config(&root),
             ledger_retention: reader.days("LAKEHAND_LEDGER_DAYS", 90),
             function_timeout: reader.function_timeout(&root),
+            memory: reader.memory(),
+            decryption: Decryption::read(&resolved, &mut reader.problems),
+            functions: functions(environment, &root),
             root,
         };
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
@@ -158,6 +181,14 @@ impl Reader<'_> {
         self.problems.iter().any(|problem| problem.setting.contains(name))
     }
 
+    fn storage(&mut self) -> Option<Connection> {
+        const NAME: &str = "LAKEHAND_STORAGE";
+        if self.blames(NAME) {
+            return None;
+        }
+        Connection::read(self.environment, NAME, &mut self.problems)
+    }
+
     fn port(&mut self) -> u16 {
         let names = ["FUNCTIONS_CUSTOMHANDLER_PORT", "FUNCTIONS_HTTPWORKER_PORT"];
         let Some((name, text)) = names.iter().find_map(|n| Some((*n, self.text(n)?))) else {
@@ -189,7 +220,7 @@ impl Reader<'_> {
         if !is_container(&value) {
             self.problem(
                 name,
-                format!("`{value}` is not a name that Azure Storage allows: use 3 to 63 lower-case letters, digits and single hyphens"),
+                "is not a name that Azure Storage allows: use 3 to 63 lower-case letters, digits and single hyphens",
                 default,
             );
         }
@@ -205,8 +236,9 @@ impl Reader<'_> {
         };
         match address.parse() {
             Ok(path) => ConfigSource::Blob(path),
-            Err(error) => {
-                self.problem("LAKEHAND_CONFIG", format!("{error}"), "blob:lakehand/lakehand.toml");
+            Err(_) => {
+                let reason = "does not name a blob: write blob:container/name";
+                self.problem("LAKEHAND_CONFIG", reason, "blob:rules/lakehand.toml");
                 ConfigSource::File(PathBuf::new())
             }
         }
@@ -224,6 +256,21 @@ impl Reader<'_> {
         Duration::from_secs(u64::from(days) * 86_400)
     }
 
+    /// Less than 16 MiB would not hold a page of a common Parquet file.
+    fn memory(&mut self) -> usize {
+        const NAME: &str = "LAKEHAND_MEMORY";
+        let parsed = self.text(NAME).map(|text| text.parse::<usize>().ok());
+        let megabytes = match parsed {
+            None => 128,
+            Some(Some(megabytes)) if (16..=1 << 20).contains(&megabytes) => megabytes,
+            Some(_) => {
+                self.problem(NAME, "is not a whole number of MiB from 16 on", "128");
+                128
+            }
+        };
+        megabytes << 20
+    }
+
     fn function_timeout(&mut self, root: &Path) -> Option<Duration> {
         const NAME: &str = "AzureFunctionsJobHost__functionTimeout";
         let text = self.text(NAME).map(str::to_owned).or_else(|| host_json_timeout(root));
@@ -232,10 +279,19 @@ impl Reader<'_> {
             return None;
         }
         parse_time_span(&text).or_else(|| {
-            self.problem(NAME, format!("`{text}` is not a time span"), "00:10:00");
+            self.problem(NAME, "is not a time span", "00:10:00");
             None
         })
     }
+}
+
+/// The worker must know: a Function that the host does not start leaves its address to the one that
+/// takes every address, which asks for no key.
+fn functions(environment: &Environment, root: &Path) -> BTreeSet<&'static str> {
+    let host_json = std::fs::read_to_string(root.join("host.json"));
+    let host_json = host_json.as_deref().unwrap_or(HOST_JSON);
+    let enabled = FUNCTIONS.iter().filter(|it| it.is_enabled(host_json, environment));
+    enabled.map(|function| function.name).collect()
 }
 
 fn host_json_timeout(root: &Path) -> Option<String> {

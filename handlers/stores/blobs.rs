@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{Condition, ETag, Page, StoreError};
 
@@ -186,6 +187,38 @@ pub enum CopySource<'a> {
     Elsewhere(&'a Lent),
 }
 
+/// The name of a block: the number it has for its writer. Each writer draws an identity of its
+/// own, so that rivals for one blob never take each other's blocks for theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BlockId {
+    writer: Uuid,
+    number: u32,
+}
+
+impl BlockId {
+    /// The length of every name in bytes; Azure wants it to be the same for all blocks of a blob.
+    pub const LENGTH: usize = 20;
+
+    /// Names a writer's block.
+    pub fn new(writer: Uuid, number: u32) -> Self {
+        Self { writer, number }
+    }
+
+    /// The name as the blob service takes it.
+    pub fn to_bytes(self) -> [u8; Self::LENGTH] {
+        let mut bytes = [0; Self::LENGTH];
+        bytes[..16].copy_from_slice(self.writer.as_bytes());
+        bytes[16..].copy_from_slice(&self.number.to_be_bytes());
+        bytes
+    }
+}
+
+impl fmt::Display for BlockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:08x}", self.writer.simple(), self.number)
+    }
+}
+
 /// A store of blobs.
 ///
 /// Every operation has a deadline of its own and ends in a [`StoreError`] when that passes. No
@@ -204,6 +237,19 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// `Rejected` if it is longer than `limit` bytes, `NotFound` if it is not there.
     async fn read(&self, path: &BlobPath, limit: u64) -> Result<(Bytes, Properties), StoreError>;
 
+    /// Exactly `length` bytes from `offset` of exactly this version; a length of 0 asks nothing.
+    ///
+    /// # Errors
+    /// `NotFound` if the blob is gone, `Changed` if another version has taken its place,
+    /// `Rejected` if it ends before that range does or is archived.
+    async fn read_range(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        length: u64,
+    ) -> Result<Bytes, StoreError>;
+
     /// Writes a small blob in one piece and returns its version.
     ///
     /// # Errors
@@ -214,6 +260,68 @@ pub trait Blobs: Send + Sync + fmt::Debug {
         content: Bytes,
         attributes: &Attributes,
         condition: &Condition,
+    ) -> Result<ETag, StoreError>;
+
+    /// Keeps a part of a blob to be, of at least one byte, where nobody sees it; the same block
+    /// again replaces it. Blocks may be staged in any order and at the same time. What arrives is
+    /// what was sent, or this fails.
+    ///
+    /// # Errors
+    /// `NotFound` if the container is not there, `Rejected` for an empty block or beside blocks of
+    /// other writers whose names have another length.
+    async fn stage(
+        &self,
+        path: &BlobPath,
+        block: &BlockId,
+        content: Bytes,
+    ) -> Result<(), StoreError>;
+
+    /// Makes staged blocks, in this order, the blob's content, in one step for everybody who
+    /// looks; none make an empty blob. All other blocks on that name are thrown away.
+    ///
+    /// # Errors
+    /// `AlreadyExists` or `Changed` if the condition does not hold, `Lost` if a block is not there
+    /// (any more).
+    async fn commit(
+        &self,
+        path: &BlobPath,
+        blocks: &[BlockId],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<ETag, StoreError>;
+
+    /// Throws staged blocks away that will not be committed; ones that are gone are no failure.
+    /// Azure Storage cannot and does it by itself, a week after the last block.
+    ///
+    /// # Errors
+    /// The store's failure to remove them; they go by themselves later.
+    async fn discard(&self, path: &BlobPath, blocks: &[BlockId]) -> Result<(), StoreError>;
+
+    /// Replaces everything from `offset` on, and the metadata, in one step; all else that is known
+    /// of the blob stays, but for the MD5, which does not hold any more.
+    ///
+    /// # Errors
+    /// `NotFound` if the blob is gone, `Changed` if it is not at `version`, `Rejected` if it is
+    /// shorter or archived or, in Azure, if none of its blocks begins at `offset`.
+    async fn replace_tail(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        tail: Bytes,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError>;
+
+    /// Replaces the metadata of a version, which so becomes another one with the same content.
+    ///
+    /// # Errors
+    /// `NotFound` if the blob is gone, `Changed` if it is not at `version`, `Rejected` for metadata
+    /// that no header carries or an archived blob.
+    async fn set_metadata(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        metadata: &Metadata,
     ) -> Result<ETag, StoreError>;
 
     /// Copies inside the storage service, without the content passing through here, and only if

@@ -20,6 +20,12 @@ pub enum Collection {
     State,
     /// What `lakehand dev` has already delivered, by ETag.
     Receipts,
+    /// Wrapped data keys that have a name: one document per version.
+    Keys,
+    /// What protected files say of themselves, for files that lose it: by destination.
+    Envelopes,
+    /// Who had what decrypted, revealed, rotated or wrapped anew: by month.
+    Audit,
 }
 
 impl Collection {
@@ -30,6 +36,9 @@ impl Collection {
             Self::Datasets => "datasets",
             Self::State => "state",
             Self::Receipts => "receipts",
+            Self::Keys => "keys",
+            Self::Envelopes => "envelopes",
+            Self::Audit => "audit",
         }
     }
 }

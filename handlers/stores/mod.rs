@@ -1,5 +1,5 @@
-//! The ports to the outside: blobs, queues and documents, each a small trait with one adapter for
-//! Azure and one for the local disk.
+//! The ports to the outside: blobs, queues, documents and keys, each a small trait with one adapter
+//! for Azure and one for the local disk.
 //!
 //! A capability names only what is in this folder's own files; `azure` and `local` are chosen by
 //! `main`, and their private errors arrive here as one [`StoreError`].
@@ -7,6 +7,7 @@
 pub mod azure;
 pub mod blobs;
 pub mod documents;
+pub mod keys;
 pub mod local;
 pub mod open;
 pub mod queues;
@@ -69,6 +70,9 @@ pub enum Fault {
     AlreadyExists,
     /// [`Condition::Matches`] was asked for and another version, or nothing, is there.
     Changed,
+    /// Blocks that were staged are gone, thrown away by a rival's commit or by age: the work that
+    /// made them must be done again, after another look at what is there.
+    Lost,
     /// The store knows who we are and refuses, or does not know us: an operator must act.
     Denied,
     /// The request can never succeed as it is: a bad name, an archived source.

@@ -8,10 +8,11 @@ use super::{
     StoreError, azure,
     blobs::Blobs,
     documents::Documents,
-    local::{LocalBlobs, LocalDatabase},
+    keys::KeyProvider,
+    local::{LocalBlobs, LocalDatabase, LocalKeyring},
     queues::Queues,
 };
-use crate::settings::{Connection, Settings, Storage};
+use crate::settings::{Connection, Keys, Settings, Storage};
 
 /// One store of each kind.
 #[derive(Clone, Debug)]
@@ -40,6 +41,18 @@ pub fn open(settings: &Settings) -> Result<Stores, StoreError> {
             let (blobs, queues) = azure::open(connection)?;
             Ok(Stores { blobs, queues, documents })
         }
+    }
+}
+
+/// Opens the key-encryption keys, `None` if no place of them is set.
+///
+/// # Errors
+/// No client can be built for the vault.
+pub fn open_keys(keys: &Keys) -> Result<Option<Arc<dyn KeyProvider>>, StoreError> {
+    match keys {
+        Keys::Nowhere => Ok(None),
+        Keys::Keyring(file) => Ok(Some(Arc::new(LocalKeyring::new(file)))),
+        Keys::Vault(vault) => azure::open_vault(vault).map(Some),
     }
 }
 

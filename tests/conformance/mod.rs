@@ -5,9 +5,11 @@
 //! (container, queue, partition) must be new to the store.
 
 pub(crate) mod blobs;
+pub(crate) mod blocks;
 pub(crate) mod documents;
 pub(crate) mod names;
 pub(crate) mod queues;
+pub(crate) mod streams;
 
 use std::{fmt::Debug, time::Duration};
 

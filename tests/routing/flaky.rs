@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lakehand::stores::{
     Condition, ETag, Fault, Page, StoreError,
-    blobs::{Attributes, BlobPath, Blobs, CopySource, CopyState, Lent, Listed, Properties},
+    blobs::{
+        Attributes, BlobPath, Blobs, BlockId, CopySource, CopyState, Lent, Listed, Metadata,
+        Properties,
+    },
 };
 
 /// What is to go wrong, by operation; each fault is used once.
@@ -19,8 +22,14 @@ pub(crate) enum Trouble {
     Before(Fault),
     /// It happens, and its answer is lost.
     After,
-    /// A copy answers that it is pending, and stays so until [`Flaky::settle`].
+    /// A copy answers that it is pending, and stays so until [`Flaky::settle`] or [`Flaky::fail`].
     Pending,
+    /// A copy succeeds, and somebody takes its target before the answer.
+    Taken,
+    /// Somebody replaces the source before the copy begins.
+    Replaced,
+    /// A copy to the second name of a version happens, and its answer is lost.
+    Version,
 }
 
 #[derive(Debug)]
@@ -28,7 +37,19 @@ pub(crate) struct Flaky {
     pub(crate) inner: Arc<dyn Blobs>,
     troubles: Mutex<BTreeMap<&'static str, Trouble>>,
     pending: Mutex<Vec<BlobPath>>,
+    failed: Mutex<Vec<BlobPath>>,
     calls: Mutex<Vec<&'static str>>,
+    /// Parts of blobs do not go to and fro while a test holds this.
+    pub(crate) gate: tokio::sync::Mutex<()>,
+    traffic: Mutex<Traffic>,
+}
+
+/// How many parts of blobs go to and fro.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) now: usize,
+    /// The most there ever were at once.
+    pub(crate) peak: usize,
 }
 
 impl Flaky {
@@ -37,7 +58,10 @@ impl Flaky {
             inner,
             troubles: Mutex::default(),
             pending: Mutex::default(),
+            failed: Mutex::default(),
             calls: Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
+            traffic: Mutex::default(),
         }
     }
 
@@ -49,6 +73,17 @@ impl Flaky {
     /// Ends every pending copy.
     pub(crate) fn settle(&self) {
         self.pending.lock().unwrap().clear();
+    }
+
+    /// Lets a blob look like the target of a copy that has not ended.
+    pub(crate) fn pend(&self, path: BlobPath) {
+        self.pending.lock().unwrap().push(path);
+    }
+
+    /// Every pending copy fails.
+    pub(crate) fn fail(&self) {
+        let pending = std::mem::take(&mut *self.pending.lock().unwrap());
+        self.failed.lock().unwrap().extend(pending);
     }
 
     /// The calls so far; forgets them.
@@ -64,6 +99,23 @@ impl Flaky {
         }
     }
 
+    pub(crate) fn traffic(&self) -> Traffic {
+        *self.traffic.lock().unwrap()
+    }
+
+    /// Does what moves a part of a blob, when the gate is open.
+    async fn pass<T>(&self, work: impl Future<Output = T>) -> T {
+        {
+            let mut traffic = self.traffic.lock().unwrap();
+            traffic.now += 1;
+            traffic.peak = traffic.peak.max(traffic.now);
+        }
+        drop(self.gate.lock().await);
+        let result = work.await;
+        self.traffic.lock().unwrap().now -= 1;
+        result
+    }
+
     fn is_pending(&self, path: &BlobPath) -> bool {
         self.pending.lock().unwrap().contains(path)
     }
@@ -72,13 +124,16 @@ impl Flaky {
         if self.is_pending(path) {
             properties.copy = Some(CopyState::Pending);
         }
+        if self.failed.lock().unwrap().contains(path) {
+            properties.copy = Some(CopyState::Failed("aborted".to_owned()));
+        }
         properties
     }
 }
 
 fn end<T>(trouble: Option<Trouble>, result: Result<T, StoreError>) -> Result<T, StoreError> {
     match trouble {
-        Some(Trouble::After) => {
+        Some(Trouble::After | Trouble::Version) => {
             result?;
             Err(StoreError::new(Fault::Unavailable, "answer", "it", "the answer was lost"))
         }
@@ -98,6 +153,17 @@ impl Blobs for Flaky {
         end(trouble, self.inner.read(path, limit).await)
     }
 
+    async fn read_range(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        length: u64,
+    ) -> Result<Bytes, StoreError> {
+        let trouble = self.begin("read_range")?;
+        end(trouble, self.pass(self.inner.read_range(path, version, offset, length)).await)
+    }
+
     async fn write(
         &self,
         path: &BlobPath,
@@ -107,6 +173,54 @@ impl Blobs for Flaky {
     ) -> Result<ETag, StoreError> {
         let trouble = self.begin("write")?;
         end(trouble, self.inner.write(path, content, attributes, condition).await)
+    }
+
+    async fn stage(
+        &self,
+        path: &BlobPath,
+        block: &BlockId,
+        content: Bytes,
+    ) -> Result<(), StoreError> {
+        let trouble = self.begin("stage")?;
+        end(trouble, self.pass(self.inner.stage(path, block, content)).await)
+    }
+
+    async fn commit(
+        &self,
+        path: &BlobPath,
+        blocks: &[BlockId],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<ETag, StoreError> {
+        let trouble = self.begin("commit")?;
+        end(trouble, self.inner.commit(path, blocks, attributes, condition).await)
+    }
+
+    async fn discard(&self, path: &BlobPath, blocks: &[BlockId]) -> Result<(), StoreError> {
+        let trouble = self.begin("discard")?;
+        end(trouble, self.inner.discard(path, blocks).await)
+    }
+
+    async fn replace_tail(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        tail: Bytes,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError> {
+        let trouble = self.begin("replace_tail")?;
+        end(trouble, self.inner.replace_tail(path, version, offset, tail, metadata).await)
+    }
+
+    async fn set_metadata(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError> {
+        let trouble = self.begin("set_metadata")?;
+        end(trouble, self.inner.set_metadata(path, version, metadata).await)
     }
 
     async fn copy(
@@ -121,7 +235,22 @@ impl Blobs for Flaky {
         if self.is_pending(target) {
             return Err(StoreError::new(Fault::AlreadyExists, "copy", target, "pending"));
         }
+        if let (Some(Trouble::Replaced), CopySource::Here(source)) = (trouble, source) {
+            let new = Bytes::from_static(b"replaced");
+            self.inner.write(source, new, &Attributes::default(), &Condition::Always).await?;
+        }
         let copied = self.inner.copy(source, version, target, attributes, condition).await;
+        if let (Some(trouble @ (Trouble::Pending | Trouble::Version)), Err(_)) = (trouble, &copied)
+        {
+            // It is meant for the copy that does happen.
+            self.trouble("copy", trouble);
+        }
+        if copied.is_ok() {
+            self.failed.lock().unwrap().retain(|failed| failed != target);
+        }
+        if trouble == Some(Trouble::Taken) {
+            self.inner.delete(target, &Condition::Always).await?;
+        }
         if trouble == Some(Trouble::Pending) && copied.is_ok() {
             self.pending.lock().unwrap().push(target.clone());
             return Ok(CopyState::Pending);
@@ -145,7 +274,11 @@ impl Blobs for Flaky {
         token: Option<&str>,
     ) -> Result<Page<Listed>, StoreError> {
         let trouble = self.begin("list")?;
-        end(trouble, self.inner.list(container, prefix, token).await)
+        let mut page = end(trouble, self.inner.list(container, prefix, token).await)?;
+        for listed in &mut page.items {
+            listed.properties = self.seen(&listed.path, listed.properties.clone());
+        }
+        Ok(page)
     }
 
     async fn create_container(&self, container: &str) -> Result<(), StoreError> {

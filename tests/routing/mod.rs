@@ -15,6 +15,7 @@ use std::{
 use bytes::Bytes;
 use lakehand::{
     config::{Active, Config, Surroundings},
+    encryption::{keys::DataKeys, service::Tools},
     routing::{
         Routing,
         arrival::arrive,
@@ -26,7 +27,7 @@ use lakehand::{
         Condition, StoreError,
         blobs::{Attributes, BlobPath, Blobs},
         documents::Documents,
-        local::{LocalBlobs, LocalDatabase},
+        local::{LocalBlobs, LocalDatabase, LocalKeyring},
         optional,
         queues::Queues,
     },
@@ -39,7 +40,8 @@ use self::flaky::Flaky;
 /// A lake with a landing container, and the rules of one test.
 pub(crate) struct Lake {
     _folder: TempDir,
-    pub(crate) blobs: Flaky,
+    pub(crate) blobs: Arc<Flaky>,
+    pub(crate) tools: Tools,
     pub(crate) documents: Arc<dyn Documents>,
     pub(crate) queues: Arc<dyn Queues>,
     pub(crate) active: Active,
@@ -65,10 +67,21 @@ impl Lake {
         let around =
             Surroundings { environment: &environment, landing: "landing", own_container: None };
         let config = Config::parse(config, &around).unwrap();
+        let blobs = Arc::new(Flaky::new(Arc::new(blobs)));
+        let keyring = LocalKeyring::new(folder.path().join("keyring.json"));
+        keyring.init("pii", OffsetDateTime::now_utc()).unwrap();
+        let documents = database.documents();
+        let tools = Tools {
+            blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
+            documents: Arc::clone(&documents),
+            keys: Some(Arc::new(DataKeys::new(Arc::new(keyring), Arc::clone(&documents)))),
+            memory: 16 << 20,
+        };
         Self {
             _folder: folder,
-            blobs: Flaky::new(Arc::new(blobs)),
-            documents: database.documents(),
+            blobs,
+            tools,
+            documents,
             queues: database.queues(),
             active: Active { config, accounts: BTreeMap::new() },
             clock: tomorrow,
@@ -79,7 +92,8 @@ impl Lake {
     pub(crate) fn routing(&self) -> Routing<'_> {
         Routing {
             active: &self.active,
-            blobs: &self.blobs,
+            blobs: &*self.blobs,
+            tools: &self.tools,
             ledger: Ledger {
                 documents: &*self.documents,
                 retention: Duration::from_secs(3_600),

@@ -82,7 +82,7 @@ async fn every_name_arrives_as_it_is_on_azurite() {
     for container in ["landing", "processing"] {
         blobs.create_container(container).await.unwrap();
     }
-    lake.blobs = Flaky::new(Arc::clone(&blobs));
+    lake.blobs = Arc::new(Flaky::new(Arc::clone(&blobs)));
     let mut sample = names::sample();
     sample.retain(|name| !name.contains('\\'));
     every_name_arrives_as_it_is(&lake, sample).await;

@@ -6,7 +6,7 @@ use lakehand::stores::{azure, blobs::Blobs, queues::Queues};
 
 use crate::{
     azurite::{self, ACCOUNTS, unique},
-    conformance::{blobs, names, queues},
+    conformance::{blobs, blocks, names, queues, streams},
 };
 
 /// The services that a connection string describes.
@@ -115,6 +115,101 @@ async fn keeps_names() {
     let sample: BTreeSet<String> =
         names::sample().into_iter().filter(|name| !name.contains('\\')).collect();
     names::keeps_names(&*lake(), &unique("names"), &sample).await;
+}
+
+#[tokio::test]
+async fn blocks_reads_ranges() {
+    blocks::reads_ranges(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_reads_one_version() {
+    blocks::reads_one_version(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_commits_blocks() {
+    blocks::commits_blocks(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_commits_nothing() {
+    blocks::commits_nothing(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_commits_one_block_last_staged() {
+    blocks::commits_one_block_last_staged(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_commits_under_conditions() {
+    blocks::commits_under_conditions(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_shows_nothing_before_the_commit() {
+    blocks::shows_nothing_before_the_commit(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_refuses_impossible_blocks() {
+    blocks::refuses_impossible_blocks(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_throws_rivals_blocks_away() {
+    blocks::throws_rivals_blocks_away(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_commits_once() {
+    blocks::commits_once(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_discards() {
+    blocks::discards(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_replaces_the_tail() {
+    blocks::replaces_the_tail(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_replaces_the_tail_of_one_version() {
+    blocks::replaces_the_tail_of_one_version(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn blocks_sets_metadata() {
+    blocks::sets_metadata(&*lake(), &unique("blocks")).await;
+}
+
+#[tokio::test]
+async fn streams_reads_like_a_file() {
+    streams::reads_like_a_file(lake(), &unique("streams")).await;
+}
+
+#[tokio::test]
+async fn streams_reads_what_changed_as_failure() {
+    streams::reads_what_changed_as_failure(lake(), &unique("streams")).await;
+}
+
+#[tokio::test]
+async fn streams_writes_like_a_file() {
+    streams::writes_like_a_file(lake(), &unique("streams")).await;
+}
+
+#[tokio::test]
+async fn streams_replaces_a_footer() {
+    streams::replaces_a_footer(lake(), &unique("streams")).await;
+}
+
+#[tokio::test]
+async fn streams_keeps_rivals_apart() {
+    streams::keeps_rivals_apart(lake(), &unique("streams")).await;
 }
 
 #[tokio::test]

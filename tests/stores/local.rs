@@ -152,6 +152,128 @@ mod blobs {
     }
 }
 
+mod blocks {
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_ranges() {
+        let (_lake, store) = lake();
+        conformance::blocks::reads_ranges(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn reads_one_version() {
+        let (_lake, store) = lake();
+        conformance::blocks::reads_one_version(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn commits_blocks() {
+        let (_lake, store) = lake();
+        conformance::blocks::commits_blocks(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn commits_nothing() {
+        let (_lake, store) = lake();
+        conformance::blocks::commits_nothing(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn commits_one_block_last_staged() {
+        let (_lake, store) = lake();
+        conformance::blocks::commits_one_block_last_staged(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn commits_under_conditions() {
+        let (_lake, store) = lake();
+        conformance::blocks::commits_under_conditions(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn shows_nothing_before_the_commit() {
+        let (_lake, store) = lake();
+        conformance::blocks::shows_nothing_before_the_commit(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn refuses_impossible_blocks() {
+        let (_lake, store) = lake();
+        conformance::blocks::refuses_impossible_blocks(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn throws_rivals_blocks_away() {
+        let (_lake, store) = lake();
+        conformance::blocks::throws_rivals_blocks_away(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn commits_once() {
+        let (_lake, store) = lake();
+        conformance::blocks::commits_once(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn discards() {
+        let (_lake, store) = lake();
+        conformance::blocks::discards(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn replaces_the_tail() {
+        let (_lake, store) = lake();
+        conformance::blocks::replaces_the_tail(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn replaces_the_tail_of_one_version() {
+        let (_lake, store) = lake();
+        conformance::blocks::replaces_the_tail_of_one_version(&store, "landing").await;
+    }
+
+    #[tokio::test]
+    async fn sets_metadata() {
+        let (_lake, store) = lake();
+        conformance::blocks::sets_metadata(&store, "landing").await;
+    }
+}
+
+mod streams {
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_like_a_file() {
+        let (_lake, store) = lake();
+        conformance::streams::reads_like_a_file(Arc::new(store), "landing").await;
+    }
+
+    #[tokio::test]
+    async fn reads_what_changed_as_failure() {
+        let (_lake, store) = lake();
+        conformance::streams::reads_what_changed_as_failure(Arc::new(store), "landing").await;
+    }
+
+    #[tokio::test]
+    async fn writes_like_a_file() {
+        let (_lake, store) = lake();
+        conformance::streams::writes_like_a_file(Arc::new(store), "landing").await;
+    }
+
+    #[tokio::test]
+    async fn replaces_a_footer() {
+        let (_lake, store) = lake();
+        conformance::streams::replaces_a_footer(Arc::new(store), "landing").await;
+    }
+
+    #[tokio::test]
+    async fn keeps_rivals_apart() {
+        let (_lake, store) = lake();
+        conformance::streams::keeps_rivals_apart(Arc::new(store), "landing").await;
+    }
+}
+
 mod documents {
     use super::*;
 

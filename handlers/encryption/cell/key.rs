@@ -8,8 +8,12 @@ use std::{
 use ring::{
     aead::{AES_256_GCM, LessSafeKey, UnboundKey},
     hkdf, hmac,
+    rand::{SecureRandom, SystemRandom},
 };
 use zeroize::Zeroizing;
+
+use super::{CellError, NONCE, Opener, protect::seal};
+use crate::encryption::policy::Output;
 
 /// A key of 256 bits; wipes itself and never prints.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,9 +25,47 @@ impl DataKey {
         Self(Zeroizing::new(bytes))
     }
 
+    /// A new key, of the system's random bytes.
+    ///
+    /// # Errors
+    /// [`CellError::NoRandomness`].
+    pub fn generate() -> Result<Self, CellError> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        SystemRandom::new().fill(&mut *bytes).map_err(|_| CellError::NoRandomness)?;
+        Ok(Self(bytes))
+    }
+
+    /// Takes a copy of bytes that may be as many as a key has, or not.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::new)
+    }
+
     /// The bytes, for the one place that needs them.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Puts another key into a cell under this one.
+    ///
+    /// # Errors
+    /// [`CellError::NoRandomness`].
+    pub fn wrap(&self, other: &Self, associated: &[u8]) -> Result<Vec<u8>, CellError> {
+        let mut nonce = [0; NONCE];
+        SystemRandom::new().fill(&mut nonce).map_err(|_| CellError::NoRandomness)?;
+        let mut cell = Vec::new();
+        seal(&self.cipher(), nonce, associated, other.expose(), &mut cell)?;
+        Ok(cell)
+    }
+
+    /// Takes another key out of its cell.
+    ///
+    /// # Errors
+    /// [`CellError::NotOpened`].
+    pub fn unwrap(&self, cell: &[u8], associated: &[u8]) -> Result<Self, CellError> {
+        let opener = Opener::with_key(self.expose(), associated, Output::Binary);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(cell.len()));
+        opener.map_err(|_| CellError::NotOpened)?.open(cell, &mut bytes)?;
+        Self::from_slice(&bytes).ok_or(CellError::NotOpened)
     }
 
     pub(super) fn cipher(&self) -> LessSafeKey {

@@ -24,7 +24,7 @@ pub struct Opener {
 enum Cipher {
     Fast(LessSafeKey),
     /// Spark writes it when it is given 24 bytes; `ring` does not know it.
-    Aes192(Box<AesGcm<Aes192, U12>>),
+    Aes192(AesGcm<Aes192, U12>),
 }
 
 impl Opener {
@@ -94,7 +94,7 @@ impl Cipher {
             32 => &AES_256_GCM,
             _ => {
                 let key = AesGcm::new_from_slice(key).map_err(|_| Unready::KeyLength)?;
-                return Ok(Self::Aes192(Box::new(key)));
+                return Ok(Self::Aes192(key));
             }
         };
         let key = UnboundKey::new(algorithm, key).map_err(|_| Unready::KeyLength)?;

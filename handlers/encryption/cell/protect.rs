@@ -91,6 +91,11 @@ impl Protector {
         matches!(self.work, Work::Redact)
     }
 
+    /// Whether values can be had back from their cells.
+    pub fn is_reversible(&self) -> bool {
+        matches!(self.work, Work::Randomize { .. } | Work::Determine { .. })
+    }
+
     /// Whether equal values become equal cells, so that one of a dictionary is protected once.
     pub fn keeps_equality(&self) -> bool {
         !matches!(self.work, Work::Randomize { .. })

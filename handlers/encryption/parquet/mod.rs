@@ -250,6 +250,8 @@ impl Rewriting<'_> {
         let places = pipeline::write(source, feed, columns, memory, &mut out)?;
         let tails = tail::write(source, metadata, &places, memory, &mut out)?;
         let footer = rewrite::footer(metadata, changed, pairs, &places, &tails)?;
+        // The footer is a part by itself, so that it can be replaced without the data.
+        out.flush()?;
         out.write_all(&footer)?;
         let length = u32::try_from(footer.len());
         let length = length.map_err(|_| unsupported("the footer", "it would pass 4 GiB"))?;

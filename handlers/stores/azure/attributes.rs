@@ -45,7 +45,8 @@ impl Labels {
                 ));
             }
         }
-        let tags = (!tags_are_metadata && !attributes.tags.is_empty()).then(|| tags(attributes));
+        let tags = (!tags_are_metadata && !attributes.tags.is_empty())
+            .then(|| encode_tags(&attributes.tags));
         Ok(Self { metadata: (!metadata.is_empty()).then_some(metadata), tags })
     }
 }
@@ -59,10 +60,9 @@ fn identifier(name: &str) -> String {
 }
 
 /// Tags in the form of a query string.
-fn tags(attributes: &Attributes) -> String {
+pub(super) fn encode_tags<'a>(tags: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
     let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-    let pairs =
-        attributes.tags.iter().map(|(name, tag)| format!("{}={}", encode(name), encode(tag)));
+    let pairs = tags.into_iter().map(|(name, tag)| format!("{}={}", encode(name), encode(tag)));
     pairs.collect::<Vec<_>>().join("&")
 }
 

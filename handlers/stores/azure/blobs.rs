@@ -11,10 +11,11 @@ use azure_core::http::Etag;
 use azure_storage_blob::{
     BlobClient, BlobServiceClient, BlobServiceClientOptions,
     models::{
-        AccessTier, BlobClientDeleteOptions, BlobClientDownloadOptions,
+        AccessTier, BlobClientDeleteOptions, BlobClientSetMetadataOptions,
         BlobClientStartCopyFromUrlOptions, BlobContainerClientListBlobsOptions,
         BlobServiceClientGetAccountInfoResultHeaders, BlobServiceClientListContainersOptions,
-        BlockBlobClientUploadOptions, DeleteSnapshotsOptionType, HttpRange, ListBlobsIncludeItem,
+        BlockBlobClientCommitBlockListOptions, BlockBlobClientUploadOptions,
+        DeleteSnapshotsOptionType, ListBlobsIncludeItem,
     },
 };
 use bytes::Bytes;
@@ -25,6 +26,8 @@ use tokio::sync::{Mutex, OnceCell};
 use super::{
     Access,
     attributes::{Labels, copy_status, properties},
+    blocks,
+    download::{read_part, read_to},
     error::Attempt,
     lend::{Lender, Loan},
     listing, service_url,
@@ -33,7 +36,10 @@ use crate::{
     settings::{Connection, Credential},
     stores::{
         Condition, ETag, Fault, Page, StoreError,
-        blobs::{Attributes, BlobPath, Blobs, CopySource, CopyState, Lent, Listed, Properties},
+        blobs::{
+            Attributes, BlobPath, Blobs, BlockId, CopySource, CopyState, Lent, Listed, Metadata,
+            Properties,
+        },
     },
 };
 
@@ -94,6 +100,18 @@ impl AzureBlobs {
         Labels::new(attributes, tagless).map_err(|reason| attempt.rejected(reason))
     }
 
+    /// Azurite calls a blob changed that is not there at all, so this looks whether it is.
+    async fn unless_gone<T>(
+        &self,
+        path: &BlobPath,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if result.as_ref().is_err_and(|error| error.fault == Fault::Changed) {
+            self.head(path).await?;
+        }
+        result
+    }
+
     /// Takes note when an account turns out to have no tags: the next try does without them.
     fn learn(&self, error: StoreError) -> StoreError {
         if !error.detail.contains(NO_TAGS) || self.tagless.swap(true, Ordering::Relaxed) {
@@ -126,6 +144,25 @@ impl Blobs for AzureBlobs {
         }
     }
 
+    async fn read_range(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        length: u64,
+    ) -> Result<Bytes, StoreError> {
+        let condition = Condition::Matches(version.clone());
+        let attempt = Attempt::new("read", path).under(&condition);
+        let blob = self.blob(&attempt, path)?;
+        let Some(length) = NonZero::new(length) else { return Ok(Bytes::new()) };
+        let read = attempt.run(read_part(&blob, version, offset, length)).await;
+        let content = self.unless_gone(path, read).await?;
+        if content.len() as u64 == length.get() {
+            return Ok(content);
+        }
+        Err(attempt.rejected(format!("it ends before the {length} bytes from {offset} on do")))
+    }
+
     async fn write(
         &self,
         path: &BlobPath,
@@ -151,6 +188,84 @@ impl Blobs for AzureBlobs {
             attempt.run(self.blob(&attempt, path)?.upload(content.into(), Some(options))).await;
         let etag = written.map_err(|error| self.learn(error))?.etag;
         etag.map(ETag::new).ok_or_else(|| attempt.garbled())
+    }
+
+    async fn stage(
+        &self,
+        path: &BlobPath,
+        block: &BlockId,
+        content: Bytes,
+    ) -> Result<(), StoreError> {
+        let attempt = Attempt::new("stage", path);
+        if content.is_empty() {
+            return Err(attempt.rejected("a block has at least one byte"));
+        }
+        let blob = self.blob(&attempt, path)?;
+        blocks::stage(&attempt, &blob, &block.to_bytes(), content).await
+    }
+
+    async fn commit(
+        &self,
+        path: &BlobPath,
+        blocks: &[BlockId],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<ETag, StoreError> {
+        let attempt = Attempt::new("commit", path).under(condition);
+        let labels = self.labels(&attempt, attributes).await?;
+        let (if_match, if_none_match) = headers(condition);
+        let options = BlockBlobClientCommitBlockListOptions {
+            blob_content_type: attributes.content_type.clone(),
+            blob_tags_string: labels.tags,
+            if_match,
+            if_none_match,
+            metadata: labels.metadata,
+            tier: tier(attributes),
+            ..BlockBlobClientCommitBlockListOptions::default()
+        };
+        let names = blocks.iter().map(|block| block.to_bytes().to_vec()).collect();
+        let blob = self.blob(&attempt, path)?;
+        blocks::commit(&attempt, &blob, names, options).await.map_err(|error| self.learn(error))
+    }
+
+    async fn discard(&self, _path: &BlobPath, _blocks: &[BlockId]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn replace_tail(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        tail: Bytes,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError> {
+        let condition = Condition::Matches(version.clone());
+        let attempt = Attempt::new("replace the end of", path).under(&condition);
+        let labels = metadata_alone(&attempt, metadata)?;
+        let blob = self.blob(&attempt, path)?;
+        let replaced = blocks::replace_tail(&attempt, &blob, version, (offset, tail), labels).await;
+        self.unless_gone(path, replaced).await
+    }
+
+    async fn set_metadata(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError> {
+        let condition = Condition::Matches(version.clone());
+        let attempt = Attempt::new("set the metadata of", path).under(&condition);
+        let labels = metadata_alone(&attempt, metadata)?;
+        let options = BlobClientSetMetadataOptions {
+            if_match: Some(version.quoted().into()),
+            ..BlobClientSetMetadataOptions::default()
+        };
+        let blob = self.blob(&attempt, path)?;
+        let metadata = labels.metadata.unwrap_or_default();
+        let set = attempt.run(blob.set_metadata(&metadata, Some(options))).await;
+        let response = self.unless_gone(path, set).await?;
+        blocks::etag(response.headers()).ok_or_else(|| attempt.garbled())
     }
 
     async fn copy(
@@ -207,11 +322,7 @@ impl Blobs for AzureBlobs {
         };
         let attempt = Attempt::new("delete", path).under(condition);
         let deleted = attempt.run(self.blob(&attempt, path)?.delete(Some(options))).await;
-        if deleted.as_ref().is_err_and(|error| error.fault == Fault::Changed) {
-            // Azurite calls a blob changed that is not there at all.
-            self.head(path).await?;
-        }
-        deleted.map(drop)
+        self.unless_gone(path, deleted).await.map(drop)
     }
 
     async fn list(
@@ -267,24 +378,10 @@ impl Blobs for AzureBlobs {
     }
 }
 
-/// Downloads a blob in one request that asks for more than is allowed, and takes the body only if
-/// there is no more. An empty blob takes a second request, as there is no range of nothing.
-async fn read_to(
-    blob: &BlobClient,
-    limit: u64,
-) -> azure_core::Result<(Option<Bytes>, Option<Properties>)> {
-    // Not just one byte: of an empty blob, Azurite then returns less than nothing.
-    let most = limit.saturating_add(1).max(2);
-    let options = BlobClientDownloadOptions {
-        range: Some(HttpRange::new(0, most)),
-        // One partition: further ones would run outside of this runtime.
-        partition_size: usize::try_from(most).ok().and_then(NonZero::new),
-        ..BlobClientDownloadOptions::default()
-    };
-    let result = blob.download(Some(options)).await?;
-    let found = properties(&result.headers);
-    let fits = found.as_ref().is_some_and(|found| found.length <= limit);
-    Ok((if fits { Some(result.body.collect().await?) } else { None }, found))
+/// The headers for metadata.
+fn metadata_alone(attempt: &Attempt<'_>, metadata: &Metadata) -> Result<Labels, StoreError> {
+    let attributes = Attributes { metadata: metadata.clone(), ..Attributes::default() };
+    Labels::new(&attributes, false).map_err(|reason| attempt.rejected(reason))
 }
 
 /// `If-Match` and `If-None-Match` for a condition on the target.

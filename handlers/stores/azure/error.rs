@@ -153,6 +153,8 @@ fn fault(status: u16, code: &str, condition: &Condition, copies: bool) -> Fault 
         }
         ("SourceConditionNotMet" | "PopReceiptMismatch", _) => Fault::NotFound,
         ("CannotVerifyCopySource", 404 | 409 | 412) => Fault::NotFound,
+        ("InvalidBlockList", 400) => Fault::Lost,
+        ("Md5Mismatch", _) => Fault::Unavailable,
         ("InvalidAuthenticationInfo", _) => Fault::Denied,
         ("BlobImmutableDueToPolicy" | "BlobImmutableDueToLegalHold", _) => Fault::Denied,
         ("BlobBeingRehydrated" | "AccountBeingCreated", _) => Fault::Unavailable,
@@ -191,6 +193,13 @@ fn advice(code: &str, fault: Fault) -> &'static str {
         }
         ("CannotVerifyCopySource", Fault::Denied) => {
             ": the service may not read the source; check its firewall and the permission to read it"
+        }
+        ("InvalidBlockList", _) => {
+            ": another writer's commit threw the staged blocks away; write the blob again"
+        }
+        ("InvalidBlobOrBlock", _) => {
+            ": another program left blocks on this name that do not go with ours; write the blob \
+             once with any content and delete it, or choose another name"
         }
         ("BlobArchived", _) => ": move it to another tier first",
         ("FeatureNotYetSupportedForHierarchicalNamespaceAccounts", _) => {

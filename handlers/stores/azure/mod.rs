@@ -1,16 +1,19 @@
-//! The adapters for Azure Storage, on Microsoft's own clients.
+//! The adapters for Azure Storage and Azure Key Vault, on Microsoft's own clients.
 //!
 //! What those lack is added as policies of their pipeline: signing with the account key
 //! (`shared_key`) and retries that end while a caller still waits (`retry`).
 
 mod attributes;
 mod blobs;
+mod blocks;
+mod download;
 mod error;
 mod lend;
 mod listing;
 mod queues;
 mod retry;
 mod shared_key;
+mod vault;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,13 +29,14 @@ use azure_identity::{
 };
 use url::Url;
 
-use super::{StoreError, blobs::Blobs, queues::Queues};
-use crate::settings::{Connection, Credential};
+use super::{StoreError, blobs::Blobs, keys::KeyProvider, queues::Queues};
+use crate::settings::{Connection, Credential, Vault};
 use blobs::AzureBlobs;
 use error::Attempt;
 use queues::AzureQueues;
 use retry::Retry;
 use shared_key::{AccountKey, SharedKey};
+use vault::KeyVault;
 
 /// How long a connection may take to come about before the next try.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -46,15 +50,43 @@ type Services = (Arc<dyn Blobs>, Arc<dyn Queues>);
 /// `Rejected` if no client can be built: a key that is not base64, an identity over plain HTTP.
 pub fn open(connection: &Connection) -> Result<Services, StoreError> {
     let attempt = Attempt::new("open", &connection.setting);
-    let http = reqwest::Client::builder()
+    let options = client_options(http_client(&attempt)?);
+    let access = Access::new(connection, options).map_err(|error| attempt.failed(&error))?;
+    let blobs = AzureBlobs::new(connection, &access).map_err(|error| attempt.failed(&error))?;
+    let queues = AzureQueues::new(connection, &access).map_err(|error| attempt.failed(&error))?;
+    Ok((Arc::new(blobs), Arc::new(queues)))
+}
+
+/// Opens a key vault; nothing is sent yet.
+///
+/// # Errors
+/// `Rejected` if no client can be built.
+pub fn open_vault(vault: &Vault) -> Result<Arc<dyn KeyProvider>, StoreError> {
+    let attempt = Attempt::new("open", &vault.address);
+    let options = client_options(http_client(&attempt)?);
+    let token = token(&vault.credential, &options).map_err(|error| attempt.failed(&error))?;
+    let token = token.ok_or_else(|| attempt.rejected("a key vault takes an identity only"))?;
+    let vault = KeyVault::new(&vault.address, token, options);
+    Ok(Arc::new(vault.map_err(|error| attempt.failed(&error))?))
+}
+
+fn http_client(attempt: &Attempt<'_>) -> Result<Arc<dyn HttpClient>, StoreError> {
+    let client = reqwest::Client::builder()
         .connect_timeout(CONNECT)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|_| attempt.rejected("no HTTP client can be built; check the proxy settings"))?;
-    let access = Access::new(connection, Arc::new(http)).map_err(|error| attempt.failed(&error))?;
-    let blobs = AzureBlobs::new(connection, &access).map_err(|error| attempt.failed(&error))?;
-    let queues = AzureQueues::new(connection, &access).map_err(|error| attempt.failed(&error))?;
-    Ok((Arc::new(blobs), Arc::new(queues)))
+    Ok(Arc::new(client))
+}
+
+fn client_options(http: Arc<dyn HttpClient>) -> ClientOptions {
+    ClientOptions {
+        per_call_policies: vec![Arc::new(Retry)],
+        retry: RetryOptions::none(),
+        transport: Some(Transport::new(http)),
+        user_agent: UserAgentOptions { application_id: Some("lakehand".to_owned()) },
+        ..ClientOptions::default()
+    }
 }
 
 /// The way into an account: what the clients of both services are built with.
@@ -65,14 +97,7 @@ struct Access {
 }
 
 impl Access {
-    fn new(connection: &Connection, http: Arc<dyn HttpClient>) -> azure_core::Result<Self> {
-        let mut options = ClientOptions {
-            per_call_policies: vec![Arc::new(Retry)],
-            retry: RetryOptions::none(),
-            transport: Some(Transport::new(http)),
-            user_agent: UserAgentOptions { application_id: Some("lakehand".to_owned()) },
-            ..ClientOptions::default()
-        };
+    fn new(connection: &Connection, mut options: ClientOptions) -> azure_core::Result<Self> {
         let token = token(&connection.credential, &options)?;
         let key = match &connection.credential {
             Credential::SharedKey(key) => Some(AccountKey::new(&connection.account, key)?),

@@ -31,10 +31,13 @@ impl Policy for Retry {
         request: &mut Request,
         next: &[Arc<dyn Policy>],
     ) -> PolicyResult {
+        // Key Vault's client takes the body out of a request that it sends without a token.
+        let whole = request.clone();
         for pause in PAUSES {
             let result = next[0].send(context, request, &next[1..]).await;
             let Some(pause) = pause_after(&result, pause) else { return result };
             tokio::time::sleep(pause).await;
+            request.clone_from(&whole);
             request.body_mut().reset().await?;
         }
         next[0].send(context, request, &next[1..]).await

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::stores::{
     Condition, ETag, Fault, Page, StoreError,
-    blobs::{Attributes, BlobPath, Blobs, CopySource, CopyState, Lent, Listed, Properties},
+    blobs::{
+        Attributes, BlobPath, Blobs, BlockId, CopySource, CopyState, Lent, Listed, Metadata,
+        Properties,
+    },
 };
 
 /// How long an operation may take that moves little.
@@ -49,6 +52,17 @@ impl LocalBlobs {
         let (lake, blob) = (Arc::clone(&self.lake), path.clone());
         blocking(action, path, DEADLINE, move || work(&lake, &blob)).await
     }
+
+    /// Like [`run`](Self::run), for work that moves as many bytes as a blob has.
+    async fn run_long<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        path: &BlobPath,
+        work: impl FnOnce(&Lake, &BlobPath) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (lake, blob) = (Arc::clone(&self.lake), path.clone());
+        blocking(action, path, COPY_DEADLINE, move || work(&lake, &blob)).await
+    }
 }
 
 #[async_trait]
@@ -62,6 +76,19 @@ impl Blobs for LocalBlobs {
         self.run("read", path, move |lake, blob| lake.read(blob, limit)).await
     }
 
+    async fn read_range(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        length: u64,
+    ) -> Result<Bytes, StoreError> {
+        let version = version.clone();
+        let work =
+            move |lake: &Lake, blob: &BlobPath| lake.read_range(blob, &version, offset, length);
+        self.run("read", path, work).await
+    }
+
     async fn write(
         &self,
         path: &BlobPath,
@@ -73,6 +100,61 @@ impl Blobs for LocalBlobs {
         let work =
             move |lake: &Lake, blob: &BlobPath| lake.write(blob, &content, &attributes, &condition);
         self.run("write", path, work).await
+    }
+
+    async fn stage(
+        &self,
+        path: &BlobPath,
+        block: &BlockId,
+        content: Bytes,
+    ) -> Result<(), StoreError> {
+        let block = *block;
+        self.run("stage", path, move |lake, blob| lake.stage_block(blob, block, &content)).await
+    }
+
+    async fn commit(
+        &self,
+        path: &BlobPath,
+        blocks: &[BlockId],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<ETag, StoreError> {
+        let (blocks, attributes) = (blocks.to_vec(), attributes.clone());
+        let condition = condition.clone();
+        let work =
+            move |lake: &Lake, blob: &BlobPath| lake.commit(blob, &blocks, &attributes, &condition);
+        self.run_long("commit", path, work).await
+    }
+
+    async fn discard(&self, path: &BlobPath, blocks: &[BlockId]) -> Result<(), StoreError> {
+        let blocks = blocks.to_vec();
+        self.run("discard", path, move |lake, blob| lake.discard(blob, &blocks)).await
+    }
+
+    async fn replace_tail(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        offset: u64,
+        tail: Bytes,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError> {
+        let (version, metadata) = (version.clone(), metadata.clone());
+        let work = move |lake: &Lake, blob: &BlobPath| {
+            lake.replace_tail(blob, &version, (offset, &tail), &metadata)
+        };
+        self.run_long("replace the end of", path, work).await
+    }
+
+    async fn set_metadata(
+        &self,
+        path: &BlobPath,
+        version: &ETag,
+        metadata: &Metadata,
+    ) -> Result<ETag, StoreError> {
+        let (version, metadata) = (version.clone(), metadata.clone());
+        let work = move |lake: &Lake, blob: &BlobPath| lake.set_metadata(blob, &version, &metadata);
+        self.run("set the metadata of", path, work).await
     }
 
     async fn copy(

@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     fs::{self, File},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -85,9 +86,14 @@ impl Lake {
         self.container(name).map(drop)
     }
 
+    /// The folder of what is being written.
+    pub(super) fn unfinished(&self) -> PathBuf {
+        self.private("tmp")
+    }
+
     /// A new file outside of everybody's sight.
     pub(super) fn stage(&self) -> Result<Staged, Failure> {
-        let folder = self.private("tmp");
+        let folder = self.unfinished();
         fs::create_dir_all(&folder).map_err(on(&folder))?;
         let path = folder.join(Uuid::new_v4().to_string());
         let file = File::options().write(true).create_new(true).open(&path).map_err(on(&path))?;
@@ -97,7 +103,7 @@ impl Lake {
     /// Removes what processes left half-written that died long ago. What cannot be removed stays.
     pub(super) fn remove_leftovers(&self) {
         let now = SystemTime::now();
-        let Ok(entries) = fs::read_dir(self.private("tmp")) else { return };
+        let Ok(entries) = fs::read_dir(self.unfinished()) else { return };
         for entry in entries.flatten() {
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|at| now.duration_since(at).ok());
@@ -124,6 +130,14 @@ pub(super) struct Staged {
 }
 
 impl Staged {
+    /// A new file that nobody but this user may read.
+    pub(super) fn secret(path: PathBuf) -> Result<Self, Failure> {
+        let mut options = File::options();
+        let file =
+            options.write(true).create_new(true).mode(0o600).open(&path).map_err(on(&path))?;
+        Ok(Self { path, file })
+    }
+
     /// Makes sure that the content survives a crash, and says what is there.
     pub(super) fn finish(&self) -> Result<fs::Metadata, Failure> {
         self.file.sync_all().and_then(|()| self.file.metadata()).map_err(on(&self.path))
@@ -132,6 +146,11 @@ impl Staged {
     /// Puts the file into its place, which survives a crash when this returns.
     pub(super) fn move_to(self, place: &Path) -> Result<(), Failure> {
         move_file(&self.path, place)
+    }
+
+    /// Puts the file into its place, which a crash may undo.
+    pub(super) fn move_loosely_to(self, place: &Path) -> Result<(), Failure> {
+        fs::rename(&self.path, place).map_err(on(place))
     }
 
     /// The path, for messages.

@@ -13,12 +13,14 @@
 //! SQLite's log need one kernel.
 
 mod blobs;
+mod blocks;
 mod contents;
 mod database;
 mod documents;
 mod failure;
 mod find;
 mod install;
+mod keyring;
 mod lake;
 mod listing;
 mod names;
@@ -32,6 +34,7 @@ use super::blobs::BlobPath;
 pub use self::{
     blobs::LocalBlobs,
     database::{Clock, LocalDatabase},
+    keyring::LocalKeyring,
 };
 
 /// The blob that a file of a lake stands for by its place, `<container>/…` below the lake's folder;

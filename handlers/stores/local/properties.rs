@@ -101,13 +101,12 @@ impl Sidecar {
 
     /// For content that we are about to put into its place.
     pub(super) fn for_written(metadata: &fs::Metadata, attributes: &Attributes) -> Self {
-        let lower = |(name, value): (&String, &String)| (name.to_lowercase(), value.clone());
         Self {
-            etag: Uuid::new_v4().simple().to_string(),
+            etag: new_etag(),
             arrived: to_second(metadata.mtime()),
             content_type: attributes.content_type.clone(),
             content_md5: None,
-            metadata: attributes.metadata.iter().map(lower).collect(),
+            metadata: lower(&attributes.metadata),
             tags: attributes.tags.clone(),
             tier: attributes.tier.clone().unwrap_or_else(|| DEFAULT_TIER.to_owned()),
             copied: false,
@@ -129,6 +128,21 @@ impl Sidecar {
         self.content_md5 = source.content_md5.clone();
         self.copied = true;
         self
+    }
+
+    /// For another content with all else as it was, a copy no more.
+    pub(super) fn for_changed(&self, metadata: &fs::Metadata) -> Self {
+        Self {
+            content_md5: None,
+            copied: false,
+            arrived: to_second(metadata.mtime()),
+            ..self.clone()
+        }
+    }
+
+    /// Becomes another version with other metadata.
+    pub(super) fn with_metadata(self, metadata: &Metadata) -> Self {
+        Self { etag: new_etag(), metadata: lower(metadata), ..self }
     }
 
     /// In the words of the trait.
@@ -166,6 +180,15 @@ pub(super) fn check_tier(attributes: &Attributes) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+fn new_etag() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// Metadata with its names as they are kept.
+fn lower(metadata: &Metadata) -> Metadata {
+    metadata.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect()
 }
 
 fn to_second(seconds: i64) -> OffsetDateTime {

@@ -1,0 +1,528 @@
+//! One blob: looked at, worked on beside its destination, and committed in one step.
+//!
+//! Nothing is seen of the work before the commit, and nothing is left of it if it fails. The
+//! source is read at one version only; a destination that is there is replaced only at the version
+//! that was looked at. Whoever loses a race starts again, with a new key.
+
+use std::{
+    io::Write,
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use ring::digest;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::{
+    Report, Tools,
+    audit::{Caller, Deed},
+    failure::{Failure, Kind},
+    format::Format,
+    records::{self, Record},
+    task::{Task, needs_key, needs_named_key},
+};
+use crate::{
+    encryption::{
+        engine::{EngineError, Totals},
+        policy::Policy,
+        streams::{BlobSink, BlobSource, Staged},
+    },
+    routing::{Source, mark, route::OnConflict},
+    stores::{
+        Condition, ETag, Fault, StoreError,
+        blobs::{Attributes, BlobPath, Blobs, Properties},
+        optional,
+    },
+};
+
+/// How often a race may be lost; somebody else makes progress each time.
+const TRIES: usize = 4;
+
+/// The least memory an engine gets beside the parts of blobs that are held.
+const LEAST_MEMORY: usize = 16 << 20;
+
+/// What is done to a file.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Its columns are protected.
+    Protect(Policy),
+    /// Its columns are opened.
+    Open {
+        /// These; all that can be had back if there are none.
+        columns: Vec<String>,
+        /// The key-encryption keys that may be used.
+        configured: Vec<String>,
+        /// Who asks.
+        caller: Caller,
+    },
+}
+
+/// The work on one blob.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The blob that is read.
+    pub source: Source,
+    /// Another account's name and store, if the destination is there.
+    pub elsewhere: Option<(String, Arc<dyn Blobs>)>,
+    /// Where the outcome goes.
+    pub destination: BlobPath,
+    /// Where it goes when that name is taken, under the `version` policy.
+    pub spare: Option<BlobPath>,
+    /// What to do when the name is taken.
+    pub on_conflict: OnConflict,
+    /// Whether what an earlier attempt upon the same source version made there counts as our own,
+    /// whatever the rules were then.
+    pub is_resumed: bool,
+    /// What the outcome carries beside its own labels.
+    pub attributes: Attributes,
+    /// The format of the source and of the outcome.
+    pub format: Format,
+    /// What is done.
+    pub change: Change,
+    /// Where records go that cannot be worked on; without it, the first one ends the work.
+    pub rejects: Option<BlobPath>,
+    /// When to give up.
+    pub deadline: Instant,
+}
+
+/// A name for the outcome, and what must be true of it at the commit.
+struct Place {
+    path: BlobPath,
+    condition: Condition,
+}
+
+/// What is at a name.
+enum Seen {
+    Nothing,
+    /// What we were asked for.
+    Done(Box<Properties>),
+    /// What an earlier attempt made of the same source version.
+    Ours(ETag),
+    Other(ETag),
+}
+
+/// The outcome of an engine, not yet committed.
+struct Made {
+    staged: Staged,
+    rejects: Option<Staged>,
+    totals: Totals,
+}
+
+impl Job {
+    /// Runs the job to its end.
+    ///
+    /// # Errors
+    /// See [`Failure`]; nothing is written then.
+    pub async fn run(&self, tools: &Tools) -> Result<Report, Failure> {
+        self.check()?;
+        let mut is_recorded = false;
+        for _ in 0..TRIES {
+            match self.attempt(tools, &mut is_recorded).await {
+                Err(Failure::Rival(_)) => {}
+                // What is left to be missing is a container.
+                Err(Failure::Store(error)) if error.fault == Fault::NotFound => {
+                    self.create_containers(tools).await?;
+                }
+                done => return done,
+            }
+        }
+        Err(Failure::Rival(self.display(&self.destination)))
+    }
+
+    async fn create_containers(&self, tools: &Tools) -> Result<(), StoreError> {
+        self.store(tools).create_container(self.destination.container()).await?;
+        match &self.rejects {
+            Some(rejects) => tools.blobs.create_container(rejects.container()).await,
+            None => Ok(()),
+        }
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let refused = |kind, field, reason: &str| Err(Failure::refused(kind, field, reason));
+        let Source { path, properties } = &self.source;
+        let places = [Some(&self.destination), self.spare.as_ref(), self.rejects.as_ref()];
+        if self.elsewhere.is_none() && places.into_iter().flatten().any(|place| place == path) {
+            return refused(Kind::Wrong, "destination", "it is the source; write elsewhere");
+        }
+        if self.rejects.as_ref() == Some(&self.destination) {
+            return refused(Kind::Wrong, "rejects", "it is the destination; write elsewhere");
+        }
+        if properties.tier.as_deref() == Some("Archive") {
+            let reason = "it is archived; give it another tier first, which takes hours";
+            return refused(Kind::Taken, "source", reason);
+        }
+        if self.rejects.is_some() && !self.format.is_text() {
+            let reason = "a Parquet file has no records that could be rejected; leave it out";
+            return refused(Kind::Wrong, "rejects", reason);
+        }
+        Ok(())
+    }
+
+    fn store<'a>(&'a self, tools: &'a Tools) -> &'a Arc<dyn Blobs> {
+        self.elsewhere.as_ref().map_or(&tools.blobs, |(_, store)| store)
+    }
+
+    /// A place as people and the ledger read it.
+    fn display(&self, path: &BlobPath) -> String {
+        match &self.elsewhere {
+            Some((account, _)) => format!("{account}:{path}"),
+            None => path.to_string(),
+        }
+    }
+
+    async fn attempt(&self, tools: &Tools, is_recorded: &mut bool) -> Result<Report, Failure> {
+        let started = Instant::now();
+        let fingerprint = self.fingerprint(tools).await?;
+        let place = match self.choose(tools, &fingerprint).await? {
+            Ok(place) => place,
+            Err(done) => return Ok(done),
+        };
+        let task = self.task(tools).await?;
+        let record = Record {
+            id: Uuid::new_v4().simple().to_string(),
+            source: self.source.path.to_string(),
+            envelope: task.envelope().clone(),
+        };
+        let key = task.key().cloned();
+        if let Change::Open { caller, .. } = &self.change
+            && !*is_recorded
+        {
+            let destination = Some(self.display(&place.path));
+            let deed = Deed::of("decrypt", caller, &self.source.path, task.envelope());
+            Deed { destination, ..deed }.record(&*tools.documents).await?;
+            *is_recorded = true;
+        }
+        let made = self.make(tools, &place, task).await?;
+        let totals = made.totals;
+        self.commit(tools, &place, made, &record, &fingerprint).await?;
+        Ok(Report {
+            source: record.source,
+            destination: self.display(&place.path),
+            totals,
+            seconds: started.elapsed().as_secs_f64(),
+            key_id: key.as_ref().map(|key| key.name.clone()),
+            key_version: key.map(|key| key.version),
+            already_done: false,
+        })
+    }
+
+    /// Tells what is asked for: the same source version, rules and keys give the same text.
+    async fn fingerprint(&self, tools: &Tools) -> Result<String, Failure> {
+        let Source { path, properties } = &self.source;
+        let change = match &self.change {
+            Change::Protect(policy) => {
+                json!({ "policy": policy.name, "rules": policy.rules,
+                    "keys": key_versions(tools, policy).await? })
+            }
+            Change::Open { columns, .. } => json!({ "columns": columns }),
+        };
+        let text = json!({ "source": path, "etag": properties.etag.as_str(), "change": change,
+            "format": format!("{:?}", self.format) });
+        let digest = digest::digest(&digest::SHA256, text.to_string().as_bytes());
+        Ok(digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Chooses a name; the error is the report of an outcome that is there already.
+    async fn choose(
+        &self,
+        tools: &Tools,
+        fingerprint: &str,
+    ) -> Result<Result<Place, Report>, Failure> {
+        let taken = || {
+            let place = self.display(&self.destination);
+            let reason = format!("{place} exists already, and on_conflict says so: fail");
+            Failure::refused(Kind::Taken, "destination", reason)
+        };
+        let spare = self.spare.as_ref().filter(|_| self.on_conflict == OnConflict::Version);
+        if let Some(path) = spare.filter(|_| self.is_resumed) {
+            // The first name may have become free since an earlier attempt took the second.
+            match self.look(tools, path, fingerprint).await? {
+                Seen::Done(there) => return self.done(tools, path, &there).await.map(Err),
+                Seen::Ours(etag) => {
+                    let condition = Condition::Matches(etag);
+                    return Ok(Ok(Place { path: path.clone(), condition }));
+                }
+                Seen::Nothing | Seen::Other(_) => {}
+            }
+        }
+        for path in std::iter::once(&self.destination).chain(spare) {
+            let place = |condition| Place { path: path.clone(), condition };
+            match self.look(tools, path, fingerprint).await? {
+                Seen::Nothing => return Ok(Ok(place(Condition::Absent))),
+                Seen::Done(there) => return self.done(tools, path, &there).await.map(Err),
+                Seen::Ours(etag) if self.is_resumed => {
+                    return Ok(Ok(place(Condition::Matches(etag))));
+                }
+                Seen::Ours(etag) | Seen::Other(etag) => match self.on_conflict {
+                    OnConflict::Replace => return Ok(Ok(place(Condition::Matches(etag)))),
+                    OnConflict::Version => {}
+                    OnConflict::Fail => return Err(taken()),
+                },
+            }
+        }
+        Err(taken())
+    }
+
+    async fn look(
+        &self,
+        tools: &Tools,
+        path: &BlobPath,
+        fingerprint: &str,
+    ) -> Result<Seen, Failure> {
+        let Some(there) = optional(self.store(tools).head(path).await)? else {
+            return Ok(Seen::Nothing);
+        };
+        let Source { path: source, properties } = &self.source;
+        let found = there.metadata.get(records::FINGERPRINT);
+        let ours = mark::is_from(&there.metadata, source, &properties.etag, path);
+        Ok(match found {
+            Some(found) if ours && found == fingerprint => Seen::Done(Box::new(there)),
+            Some(_) if ours => Seen::Ours(there.etag),
+            _ => Seen::Other(there.etag),
+        })
+    }
+
+    async fn done(
+        &self,
+        tools: &Tools,
+        path: &BlobPath,
+        there: &Properties,
+    ) -> Result<Report, Failure> {
+        let display = self.display(path);
+        if let (Some(id), Change::Protect(_)) = (there.metadata.get(records::ID), &self.change)
+            && self.format.is_text()
+        {
+            let place = (path, display.as_str());
+            records::put_sidecar(tools, &**self.store(tools), &self.source, place, id).await?;
+        }
+        let key = match &self.change {
+            Change::Protect(policy) if needs_key(policy) => Some(policy.key.clone()),
+            _ => None,
+        };
+        let version = match &key {
+            Some(key) => Some(tools.keys()?.current(key).await?),
+            None => None,
+        };
+        Ok(Report {
+            source: self.source.path.to_string(),
+            destination: display,
+            totals: records::totals(&there.metadata),
+            seconds: 0.0,
+            key_id: key,
+            key_version: version,
+            already_done: true,
+        })
+    }
+
+    async fn task(&self, tools: &Tools) -> Result<Task, Failure> {
+        let etag = self.source.properties.etag.as_str();
+        let said = match self.format.is_text() {
+            true => records::find(tools, &self.source).await?,
+            false => None,
+        };
+        match &self.change {
+            Change::Protect(policy) => {
+                if said.is_some() {
+                    let reason = "it is protected already; begin with the plaintext";
+                    return Err(Failure::refused(Kind::Unfit, "source", reason));
+                }
+                let (format, memory) = (self.format.clone(), self.memory(tools));
+                let source = self.source(tools);
+                let read = move || format.columns(&source, memory);
+                let columns = self.on_thread(read).await?;
+                Task::protect(tools, policy, &self.format, &columns, etag).await
+            }
+            Change::Open { columns, configured, .. } => {
+                let said = match said {
+                    None if !self.format.is_text() => {
+                        let (format, source) = (self.format.clone(), self.source(tools));
+                        self.on_thread(move || format.envelope(&source)).await?
+                    }
+                    said => said,
+                };
+                let envelope = said.ok_or_else(|| {
+                    let reason = "nothing says how it is protected: it is not, or it lost its metadata, its record and its sidecar";
+                    Failure::refused(Kind::Unfit, "source", reason)
+                })?;
+                Task::open(tools, envelope, columns, configured).await
+            }
+        }
+    }
+
+    fn source(&self, tools: &Tools) -> BlobSource {
+        let Source { path, properties } = &self.source;
+        BlobSource::new(Arc::clone(&tools.blobs), path.clone(), properties, Handle::current())
+    }
+
+    fn sink(&self, blobs: &Arc<dyn Blobs>, path: &BlobPath) -> BlobSink {
+        BlobSink::new(Arc::clone(blobs), path.clone(), Uuid::new_v4(), Handle::current())
+    }
+
+    /// What is left for the engine when the parts of blobs that are held are counted.
+    fn memory(&self, tools: &Tools) -> usize {
+        let held = BlobSource::MEMORY + BlobSink::MEMORY;
+        tools.memory.saturating_sub(held).max(LEAST_MEMORY)
+    }
+
+    /// Runs the engine.
+    async fn make(&self, tools: &Tools, place: &Place, task: Task) -> Result<Made, Failure> {
+        let (format, memory) = (self.format.clone(), self.memory(tools));
+        let source = self.source(tools);
+        let sink = self.sink(self.store(tools), &place.path);
+        let mut rejects = self.rejects.as_ref().map(|path| self.sink(&tools.blobs, path));
+        let stop = Stop::default();
+        let (stopped, deadline) = (Arc::clone(&stop.0), self.deadline);
+        let progress = move |_: Totals| match stopped.load(Ordering::Relaxed) {
+            false if Instant::now() < deadline => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        };
+        let work = move || {
+            let aside = rejects.as_mut().map(|rejects| rejects as &mut dyn Write);
+            let (sink, totals) = format.run(task, &source, sink, aside, memory, &progress)?;
+            let staged = sink.finish()?;
+            let rejects = rejects.map(BlobSink::finish).transpose()?;
+            Ok(Made { staged, rejects, totals })
+        };
+        let made = self.on_thread(work).await;
+        drop(stop);
+        made
+    }
+
+    /// Runs work that waits, where waiting keeps nobody else waiting.
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let path = &self.source.path;
+        let unfinished = |error| StoreError::new(Fault::Unavailable, "work on", path, error);
+        let done = tokio::task::spawn_blocking(work).await.map_err(unfinished)?;
+        done.map_err(|error| Failure::of_engine(error, path))
+    }
+
+    async fn commit(
+        &self,
+        tools: &Tools,
+        place: &Place,
+        mut made: Made,
+        record: &Record,
+        fingerprint: &str,
+    ) -> Result<(), Failure> {
+        if Instant::now() >= self.deadline {
+            return Err(Failure::TooSlow);
+        }
+        let display = self.display(&place.path);
+        let is_protected = matches!(self.change, Change::Protect(_));
+        if let Some(rejects) = made.rejects.as_mut().filter(|_| made.totals.rejected > 0) {
+            self.commit_rejects(tools, rejects).await?;
+        }
+        if is_protected {
+            records::keep(tools, &display, record).await?;
+        }
+        let attributes = self.labelled(place, record, fingerprint, made.totals);
+        let committed = self.commit_staged(tools, place, &mut made.staged, &attributes).await;
+        if is_protected && matches!(committed, Err(Failure::Rival(_))) {
+            records::forget(tools, &display, &record.id).await;
+        }
+        committed?;
+        if is_protected && self.format.is_text() {
+            let at = (&place.path, display.as_str());
+            records::put_sidecar(tools, &**self.store(tools), &self.source, at, &record.id).await?;
+        }
+        Ok(())
+    }
+
+    fn labelled(
+        &self,
+        place: &Place,
+        record: &Record,
+        fingerprint: &str,
+        totals: Totals,
+    ) -> Attributes {
+        let Source { path, properties } = &self.source;
+        let mut attributes = self.attributes.clone();
+        let metadata = &mut attributes.metadata;
+        metadata.insert(mark::MARK.to_owned(), mark::mark(path, &properties.etag, &place.path));
+        records::label(metadata, &record.id, fingerprint, totals);
+        if let Change::Protect(_) = self.change {
+            records::label_with_envelope(metadata, &record.envelope);
+        }
+        attributes
+    }
+
+    /// Commits, and looks whether it happened where the answer leaves that open: a store may have
+    /// repeated a commit of which the first answer was lost.
+    async fn commit_staged(
+        &self,
+        tools: &Tools,
+        place: &Place,
+        staged: &mut Staged,
+        attributes: &Attributes,
+    ) -> Result<(), Failure> {
+        let Err(error) = staged.commit(attributes, &place.condition).await else { return Ok(()) };
+        let there = optional(self.store(tools).head(&place.path).await)?;
+        let id = attributes.metadata.get(records::ID);
+        if there.is_some_and(|there| there.metadata.get(records::ID) == id) {
+            return Ok(());
+        }
+        match error.fault {
+            Fault::AlreadyExists | Fault::Changed | Fault::Lost => {
+                Err(Failure::Rival(self.display(&place.path)))
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Rejects replace those of an earlier attempt, and nothing else.
+    async fn commit_rejects(&self, tools: &Tools, staged: &mut Staged) -> Result<(), Failure> {
+        let Some(path) = &self.rejects else { return Ok(()) };
+        let Source { path: source, properties } = &self.source;
+        let condition = match optional(tools.blobs.head(path).await)? {
+            None => Condition::Absent,
+            Some(there) if mark::is_from(&there.metadata, source, &properties.etag, path) => {
+                Condition::Matches(there.etag)
+            }
+            Some(_) => {
+                let reason = format!("{path} exists already; name another file");
+                return Err(Failure::refused(Kind::Taken, "rejects", reason));
+            }
+        };
+        let mut attributes = Attributes::default();
+        let mark = mark::mark(source, &properties.etag, path);
+        attributes.metadata.insert(mark::MARK.to_owned(), mark);
+        staged.commit(&attributes, &condition).await.map_err(|error| match error.fault {
+            Fault::AlreadyExists | Fault::Changed | Fault::Lost => Failure::Rival(path.to_string()),
+            _ => error.into(),
+        })?;
+        Ok(())
+    }
+}
+
+/// The versions of the keys that a policy uses now.
+async fn key_versions(tools: &Tools, policy: &Policy) -> Result<Value, Failure> {
+    if !needs_key(policy) {
+        return Ok(Value::Null);
+    }
+    let keys = tools.keys()?;
+    let named = match needs_named_key(policy) {
+        true => keys.named(&policy.key).await?.1.data_key_version,
+        false => None,
+    };
+    let current = keys.current(&policy.key).await?;
+    Ok(json!({ "name": policy.key, "version": current, "named": named }))
+}
+
+/// Ends the engine's thread when nobody waits for it any more.
+#[derive(Default)]
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
