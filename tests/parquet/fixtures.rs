@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parquet::{
-    basic::{Compression, Encoding, Type},
+    basic::{Compression, Encoding, Repetition, Type},
     data_type::{ByteArray, FixedLenByteArray, Int96},
     errors::Result,
     file::{
@@ -49,8 +49,8 @@ const SCHEMA: &str = "message everything {
     optional binary raw;
     optional group customer {
         optional group address { optional binary street (STRING); }
-        repeated int32 marks;
     }
+    repeated int32 marks;
     optional group tags (LIST) { repeated group list { optional binary element (STRING); } }
     optional group scores (MAP) { repeated group key_value { required binary key (STRING); optional int64 value; } }
 }";
@@ -156,7 +156,8 @@ fn levels(row: usize, column: &ColumnDescriptor) -> Vec<(i16, i16)> {
         (_, 0) => vec![(deepest, 0)],
         (1, _) => vec![(1, 0)],
         _ => {
-            let optional = column.self_type().is_optional();
+            let info = column.self_type().get_basic_info();
+            let optional = info.repetition() == Repetition::OPTIONAL;
             let level = |entry: usize| match optional && entry == 2 {
                 true => (deepest - 1, 1),
                 false => (deepest, i16::from(entry > 0)),
