@@ -6,6 +6,7 @@ mod hostile;
 mod leaks;
 mod metadata;
 mod published;
+mod python;
 mod round_trips;
 
 use std::{collections::BTreeMap, io, ops::ControlFlow};

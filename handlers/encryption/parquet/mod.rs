@@ -1,7 +1,7 @@
 //! Parquet: columns are protected page by page, and everything else is carried over as bytes.
 //!
 //! Reading order: [`footer`] and [`schema`] say what is in a file, [`feed`] turns it into steps,
-//! [`pipeline`] runs them, [`cells`] changes a page, [`tail`] and [`rewrite`] finish the file,
+//! [`pipeline`] runs them, [`worker`] changes a page, [`tail`] and [`rewrite`] finish the file,
 //! [`verify`] looks at it with other eyes.
 //!
 //! The crate `parquet` is those other eyes. It does not read here, because its decoders trust a
@@ -16,6 +16,7 @@
 mod arrow;
 mod bits;
 mod cells;
+mod change;
 mod chunk;
 mod codec;
 mod delta;
@@ -25,6 +26,7 @@ mod footer;
 mod memory;
 mod page;
 mod pairs;
+mod parts;
 mod pipeline;
 mod rewrite;
 mod schema;
@@ -34,6 +36,8 @@ mod types;
 mod values;
 mod verify;
 mod window;
+mod wire;
+mod worker;
 
 use std::{collections::BTreeMap, io::Write, ops::ControlFlow};
 
@@ -42,7 +46,7 @@ use serde_json::{Value, json};
 
 pub use self::verify::verify;
 use self::{
-    cells::{Change, Column},
+    change::{Change, Column},
     chunk::chunks,
     feed::Feed,
     footer::{FileMetadata, Footer, MAGIC, invalid, unsupported},
@@ -139,7 +143,7 @@ pub fn protect(
             column.original = Some(original(&read.words, old));
         }
         changed.push(NewElement { leaf, element, physical: Physical::Bytes });
-        changes.push(Column { leaf, read, change: Change::Protect(with.protector) });
+        changes.push(Column::new(leaf, read, Change::Protect(Box::new(with.protector))));
     }
     metadata.check_changed(&changes)?;
     let mut types = vec![None; metadata.schema.leaves.len()];
@@ -186,7 +190,7 @@ pub fn open(
             return Err(invalid(&format!("column `{path}` holds no cells")));
         }
         changed.push(NewElement { leaf, element, physical: kind.physical() });
-        changes.push(Column { leaf, read, change: Change::Open(opener.clone(), kind) });
+        changes.push(Column::new(leaf, read, Change::Open(opener.clone(), kind)));
     }
     let pairs = remaining_pairs(&metadata, envelope, &changed)?;
     let file = Rewriting { source, footer: &footer, metadata: &metadata, memory };
