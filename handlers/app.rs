@@ -10,13 +10,11 @@ use axum::{
     body::Body,
     extract::State,
     http::{Method, Uri},
-    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde_json::json;
 use time::OffsetDateTime;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     config::{Active, LiveConfig},
@@ -76,16 +74,15 @@ impl App {
 
 /// The route table.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(ready))
         .route("/api/health", get(ops::health))
         .route("/api/status", get(ops::status))
         .route("/api/trace", get(trace::get))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(function_or_nothing)
-        .layer(CatchPanicLayer::custom(boundary::panicked))
-        .layer(middleware::from_fn(boundary::guard))
-        .with_state(app)
+        .with_state(app);
+    boundary::around(routes)
 }
 
 /// The host's question whether the worker is up; asked again now and then to measure latency.

@@ -83,7 +83,7 @@ impl Command {
             Self::Trace { blob, json } => answer(block_on(print_trace(environment, blob, json))),
             Self::Package { folder, config, local, force } => {
                 let options = package::Options { folder, config, local, force };
-                answer(package::package(&options).map(|package| print!("{package}")))
+                answer(package::package(&options).map(|package| println!("{package}")))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::{io::Read, net::Ipv4Addr, process::ExitCode, sync::Arc};
 use lakehand::{
     app::{App, router},
     config::LiveConfig,
-    settings::{Environment, Problem, Settings},
+    settings::{ConfigSource, Environment, Problem, Settings},
     stores::{StoreError, open},
 };
 use tokio::{
@@ -114,11 +114,7 @@ pub(crate) fn open_app(environment: Environment) -> Result<App, Failure> {
 async fn run(environment: Environment, stop_with_stdin: bool) -> Result<(), Failure> {
     let app = Arc::new(open_app(environment)?);
     let port = app.settings.port;
-    // The first reading also says in the log what is wrong with the configuration, if anything is.
-    let first = tokio::spawn({
-        let app = Arc::clone(&app);
-        async move { drop(app.config.current().await) }
-    });
+    read_configuration(&app).await;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .map_err(|reason| Failure::Listen { port, reason })?;
@@ -133,9 +129,19 @@ async fn run(environment: Environment, stop_with_stdin: bool) -> Result<(), Fail
         }
     };
     axum::serve(listener, router(app)).with_graceful_shutdown(asked).await?;
-    first.abort();
     tracing::info!("lakehand has ended as asked");
     Ok(())
+}
+
+/// Reads the configuration for the first time, and says in the log what is wrong with it. A file is
+/// there at once; the host must not wait for a blob.
+async fn read_configuration(app: &Arc<App>) {
+    let app = Arc::clone(app);
+    let source = app.settings.config.clone();
+    let reading = tokio::spawn(async move { drop(app.config.current().await) });
+    if let ConfigSource::File(_) = source {
+        let _ = reading.await;
+    }
 }
 
 /// Ends when the parent does, by the end of our standard input: a parent that is killed cannot say

@@ -52,7 +52,7 @@ impl Azurite {
     fn start() -> Self {
         assert!(
             Path::new(FOLDER).join("node_modules/azurite").is_dir(),
-            "Azurite is not there; run: npm ci --prefix tests/azurite"
+            "Azurite is not there; run tests/run, which installs it"
         );
         let accounts = ACCOUNTS.map(|account| format!("{account}:{}", key(account))).join(";");
         let mut child = Command::new("node")

@@ -42,8 +42,9 @@ fn all_functions() -> impl Iterator<Item = &'static str> {
     HTTP.into_iter().chain(OTHERS).map(|(name, _)| name)
 }
 
-/// Validates files against a schema of the folder beside the project, if it is there.
-fn validate<'a>(name: &str, files: impl IntoIterator<Item = &'a str>) {
+/// Validates files against a schema of the folder beside the project, if it is there; it must refuse
+/// what is `wrong`.
+fn validate<'a>(name: &str, wrong: &Value, files: impl IntoIterator<Item = &'a str>) {
     let place = root().join("../shared/data/schemas").join(name);
     let Ok(text) = fs::read_to_string(&place) else {
         return println!("skipped: there is no {}", place.display());
@@ -55,7 +56,7 @@ fn validate<'a>(name: &str, files: impl IntoIterator<Item = &'a str>) {
     let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
     compiler.add_resource(name, schema).unwrap();
     let index = compiler.compile(name, &mut schemas).unwrap();
-    assert!(schemas.validate(&json!([]), index).is_err(), "{name} accepts anything");
+    assert!(schemas.validate(wrong, index).is_err(), "{name} accepts {wrong}");
     for file in files {
         if let Err(error) = schemas.validate(&read(file), index) {
             panic!("{file}: {error}");
@@ -65,19 +66,22 @@ fn validate<'a>(name: &str, files: impl IntoIterator<Item = &'a str>) {
 
 #[test]
 fn host_json_keeps_its_schema() {
-    validate("host.json", ["host.json"]);
+    let wrong = json!({"version": "2.0", "customHandler": {"forwardRequests": true}});
+    validate("host.json", &wrong, ["host.json"]);
 }
 
 #[test]
 fn every_function_json_keeps_its_schema() {
     let files: Vec<_> =
         all_functions().map(|name| format!("functions/{name}/function.json")).collect();
-    validate("function.json", files.iter().map(String::as_str));
+    let wrong = json!({"bindings": [{"type": "httpTrigger", "direction": "out", "name": "req"}]});
+    validate("function.json", &wrong, files.iter().map(String::as_str));
 }
 
 #[test]
 fn the_example_of_local_settings_keeps_its_schema() {
-    validate("local.settings.json", ["local.settings.json.example"]);
+    let wrong = json!({"Values": ["FUNCTIONS_WORKER_RUNTIME=custom"]});
+    validate("local.settings.json", &wrong, ["local.settings.json.example"]);
 }
 
 #[test]
@@ -173,7 +177,7 @@ fn the_example_of_local_settings_names_every_setting() {
     assert!(example["Values"].as_object().unwrap().values().all(Value::is_string));
 }
 
-/// Finds the settings of ours that are read: in quotes, or between percent signs.
+/// Finds the settings of ours that are read: in quotes, or in a function.json between percent signs.
 fn collect_settings(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -182,9 +186,9 @@ fn collect_settings(folder: &Path, found: &mut BTreeSet<String>) {
         } else if path.file_name().is_some_and(|name| name != "tests.rs") {
             let text = fs::read_to_string(&path).unwrap();
             let program = text.split("mod tests {").next().unwrap_or_default();
-            found.extend(
-                program.split(['"', '%']).filter(|word| is_setting(word)).map(str::to_owned),
-            );
+            let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+            let ends = if is_rust { &['"'][..] } else { &['"', '%'] };
+            found.extend(program.split(ends).filter(|word| is_setting(word)).map(str::to_owned));
         }
     }
 }

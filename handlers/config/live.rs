@@ -153,7 +153,13 @@ impl LiveConfig {
                 state.config = Some(Arc::new(active));
                 state.rejected = None;
             }
-            Err(why) => state.reject(why),
+            Err(why) => {
+                // What is not the text's fault may be over at the next look.
+                if matches!(why, Unusable::Unreadable(_)) {
+                    state.version = None;
+                }
+                state.reject(why);
+            }
         }
     }
 
@@ -207,5 +213,48 @@ impl LiveConfig {
         let (content, properties) = self.blobs.read(path, LIMIT).await?;
         let text = String::from_utf8_lossy(&content).into_owned();
         Ok(Some((properties.etag.as_str().to_owned(), text)))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::stores::{Fault, local::LocalBlobs};
+
+    const TEXT: &str = r#"
+[[account]]
+name = "archive"
+connection = "%LAKEHAND_ARCHIVE%"
+
+[[route]]
+name = "all"
+from = "landing/{file...}"
+to = "out/{file}"
+to_account = "archive"
+"#;
+
+    fn refuse(_: &Connection) -> Result<Arc<dyn Blobs>, StoreError> {
+        Err(StoreError::new(Fault::Unavailable, "open", "archive", "no client"))
+    }
+
+    #[tokio::test]
+    async fn an_account_that_cannot_be_opened_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lakehand.toml");
+        std::fs::write(&file, TEXT).unwrap();
+        let storage = "UseDevelopmentStorage=true".to_owned();
+        let live = LiveConfig::new(
+            ConfigSource::File(file),
+            Environment::from([("LAKEHAND_ARCHIVE".to_owned(), storage)]),
+            "landing".to_owned(),
+            Arc::new(LocalBlobs::open(folder.path()).unwrap()),
+            refuse,
+        );
+        for _ in 0..3 {
+            live.refresh().await;
+            let why = live.current().await.unwrap_err().to_string();
+            assert!(why.contains("no client"), "{why}");
+        }
     }
 }

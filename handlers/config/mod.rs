@@ -17,7 +17,7 @@ use section::{Found, Problems, Section};
 use crate::{
     routing::{route::Route, template::Template},
     settings::{Connection, Environment},
-    stores::blobs::is_container,
+    stores::blobs::{BlobPath, is_container},
 };
 
 /// The whole configuration.
@@ -99,15 +99,23 @@ impl Config {
         }
     }
 
-    /// Why nothing may be written to a container, if that is so. The same is said of literal
-    /// containers when the configuration is read; this is for those that a capture names.
-    pub fn forbids_target(&self, container: &str) -> Option<String> {
+    /// Gives a target back if a blob may go there: a name from outside may lead anywhere but into
+    /// the landing zone and to this configuration. The same is said of literal containers when the
+    /// configuration is read. It holds for other accounts too, which may be this one by another name.
+    ///
+    /// # Errors
+    /// Why nothing may be written there.
+    pub fn allows_target(&self, target: BlobPath) -> Result<BlobPath, String> {
+        let container = target.container();
         if self.is_landing(container) {
-            return Some(format!(
+            return Err(format!(
                 "`{container}` is a landing container: its files would be routed again"
             ));
         }
-        (self.own_container.as_deref() == Some(container)).then(|| own_container(container))
+        if self.own_container.as_deref() == Some(container) {
+            return Err(own_container(container));
+        }
+        Ok(target)
     }
 
     /// Whether files land in the container.

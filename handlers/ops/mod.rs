@@ -94,7 +94,9 @@ async fn configuration(app: &App) -> Part {
 /// The proof that arrived, never its value. The host has checked a key before it comes here; the
 /// principal header counts only where the platform's authentication is on.
 fn authentication(headers: &HeaderMap, query: &str) -> &'static str {
-    let key_in_query = query.split('&').any(|pair| pair.starts_with("code="));
+    let mut names = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.0));
+    // The host finds the key under any case of the name.
+    let key_in_query = names.any(|name| name.eq_ignore_ascii_case("code"));
     if headers.contains_key("x-ms-client-principal") {
         "platform authentication"
     } else if headers.contains_key("x-functions-key") || key_in_query {

@@ -6,6 +6,7 @@ use super::{
     mark,
     outcome::Outcome,
     pattern::Captures,
+    resume::resume,
     route::{Action, OnConflict, Route, choose},
     template::{Facts, version_name},
     transfer::{Transfer, Transferred, remove_source},
@@ -14,7 +15,7 @@ use crate::{
     config::is_original,
     stores::{
         StoreError,
-        blobs::{Attributes, BlobPath, Metadata},
+        blobs::{Attributes, BlobPath, CopyState, Metadata},
         optional,
     },
 };
@@ -46,10 +47,17 @@ pub async fn receive(routing: &Routing<'_>, source: &Source) -> Result<Outcome, 
     if mark::is_ours(&properties.metadata, path) {
         return Ok(Outcome::Ignored("lakehand wrote it"));
     }
-    if let Some(entry) = routing.ledger.find(path, &properties.etag).await?
-        && entry.state.is_final()
-    {
-        return conclude(routing, source, entry).await;
+    if let Some(entry) = routing.ledger.find(path, &properties.etag).await? {
+        if entry.state.is_final() {
+            return conclude(routing, source, entry).await;
+        }
+        if let Some(delivery) = resume(routing, source, &entry).await? {
+            let note = Note { route: entry.route, dataset: entry.dataset, ..Note::default() };
+            return accept(routing, source, delivery, note).await;
+        }
+    }
+    if properties.copy == Some(CopyState::Pending) {
+        return settle(routing, source, "it is still being copied here").await;
     }
     let chosen = choose(&routing.active.config.routes, path, properties);
     let is_marker = chosen.as_ref().is_some_and(|(route, _)| route.is_marker(path));
@@ -63,11 +71,22 @@ pub async fn receive(routing: &Routing<'_>, source: &Source) -> Result<Outcome, 
         }
         Some((route, captures)) => {
             let note = Note { route: Some(route.name.clone()), ..Note::default() };
-            match deliver(routing, route, &captures, source, &note).await? {
-                Delivery::Outcome(outcome) => Ok(outcome),
-                Delivery::Refused(reason) => quarantine(routing, source, &reason, note).await,
-            }
+            let delivery = deliver(routing, route, &captures, source, &note).await?;
+            accept(routing, source, delivery, note).await
         }
+    }
+}
+
+/// What came of it in the end: what was refused goes to the quarantine.
+async fn accept(
+    routing: &Routing<'_>,
+    source: &Source,
+    delivery: Delivery,
+    note: Note,
+) -> Result<Outcome, StoreError> {
+    match delivery {
+        Delivery::Outcome(outcome) => Ok(outcome),
+        Delivery::Refused(reason) => quarantine(routing, source, &reason, note).await,
     }
 }
 
@@ -114,11 +133,9 @@ async fn conclude(
     source: &Source,
     entry: Entry,
 ) -> Result<Outcome, StoreError> {
-    let routes = &routing.active.config.routes;
-    let route = routes.iter().find(|route| Some(&route.name) == entry.route.as_ref());
-    let keeps =
-        entry.state == State::Delivered && route.is_none_or(|route| route.action == Action::Copy);
-    if !keeps {
+    if entry.source_kept {
+        routing.ledger.note_kept(&source.path, &entry).await?;
+    } else {
         remove_source(routing.blobs, source, &routing.ledger).await?;
     }
     Ok(repeated(entry))
@@ -195,10 +212,7 @@ fn destination(
     facts: &Facts<'_>,
 ) -> Result<BlobPath, String> {
     let target = route.to.destination(facts).map_err(|error| error.to_string())?;
-    match routing.active.config.forbids_target(target.container()) {
-        Some(reason) if route.to_account.is_none() => Err(reason),
-        _ => Ok(target),
-    }
+    routing.active.config.allows_target(target)
 }
 
 /// An `Original/` is never silently overwritten, also when a capture named it.
@@ -236,7 +250,9 @@ pub async fn quarantine(
     let captures = Captures::default();
     let facts = facts(source, &captures);
     let note = Note { reason: Some(reason.to_owned()), ..note };
-    let target = match routing.active.config.landing.quarantine.destination(&facts) {
+    let config = &routing.active.config;
+    let target = config.landing.quarantine.destination(&facts);
+    let target = match target.map_err(|e| e.to_string()).and_then(|to| config.allows_target(to)) {
         Ok(target) => target,
         Err(error) => return stick(routing, source, &format!("{reason}; {error}"), note).await,
     };

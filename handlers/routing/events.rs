@@ -80,7 +80,12 @@ fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     value.get(field)?.as_str()
 }
 
+/// The service's own containers, such as `$logs` and `$web`, are no business of ours; an error would
+/// bring the whole delivery back, for ever.
 fn arrived(container: &str, name: &str) -> Result<Event, Malformed> {
+    if container.starts_with('$') {
+        return Ok(Event::Other(format!("a blob in {container}")));
+    }
     let path = BlobPath::new(container, name).map_err(|error| Malformed(error.to_string()))?;
     Ok(Event::Arrived(path))
 }
@@ -144,6 +149,8 @@ mod tests {
             let event = created(api, "/blobServices/default/containers/landing/blobs/x", "");
             assert_eq!(read(&event).unwrap(), [Event::Other(api.to_owned())]);
         }
+        let log = created("PutBlob", "/blobServices/default/containers/$logs/blobs/x", "");
+        assert!(matches!(&read(&log).unwrap()[..], [Event::Other(_)]));
         let deleted = json!({"eventType": "Microsoft.Storage.BlobDeleted", "data": {}});
         assert!(matches!(&read(&deleted).unwrap()[..], [Event::Other(_)]));
         let renamed = json!({"type": "Microsoft.Storage.BlobRenamed", "subject": "/blobServices/default/containers/landing/blobs/_temporary/x",

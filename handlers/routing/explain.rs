@@ -54,6 +54,7 @@ pub fn explain(config: &Config, path: &BlobPath, properties: &Properties) -> Exp
                     landed: properties.last_modified,
                 };
                 let destination = route.to.destination(&facts).map_err(|error| error.to_string());
+                let destination = destination.and_then(|to| config.allows_target(to));
                 let waits = route.complete.as_ref().filter(|_| !route.is_marker(path));
                 let waits =
                     waits.map(|complete| format!("a marker that ends in `{}`", complete.marker));

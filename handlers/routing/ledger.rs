@@ -82,6 +82,12 @@ pub struct Entry {
     /// The dataset it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
+    /// The state that the copy at `destination` is to end in, known once there may be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aim: Option<State>,
+    /// Whether the source stays after the delivery, whatever the rules say later.
+    #[serde(default)]
+    pub source_kept: bool,
     /// Everything that happened, oldest first.
     pub steps: Vec<Step>,
 }
@@ -97,6 +103,8 @@ pub struct Note {
     pub reason: Option<String>,
     /// The dataset it belongs to.
     pub dataset: Option<String>,
+    /// The state that the copy is to end in; with it, whether the source stays.
+    pub aim: Option<(State, bool)>,
 }
 
 /// The ledger and what every note in it carries.
@@ -121,6 +129,9 @@ const MOST_STEPS: usize = 100;
 
 /// The step that ends a move.
 const REMOVED: &str = "sourceRemoved";
+
+/// The step that renews the entry of a source that stays.
+const KEPT: &str = "sourceKept";
 
 impl Ledger<'_> {
     /// The entry of one blob version.
@@ -147,7 +158,8 @@ impl Ledger<'_> {
         Ok(entries)
     }
 
-    /// Notes a new state. Returns without writing when the entry says the same already.
+    /// Notes a new state. Returns without writing when the entry says the same already, or when it
+    /// is final and the note is not: a slow worker must not undo what a fast one finished.
     ///
     /// # Errors
     /// The store's failure.
@@ -160,7 +172,8 @@ impl Ledger<'_> {
                     .destination
                     .as_ref()
                     .is_none_or(|to| Some(to) == entry.destination.as_ref());
-            if same && !entry.steps.is_empty() {
+            let late = entry.state.is_final() && !state.is_final();
+            if late || (same && !entry.steps.is_empty()) {
                 return false;
             }
             entry.state = state;
@@ -174,6 +187,28 @@ impl Ledger<'_> {
                     field.clone_from(value);
                 }
             }
+            if let Some((aim, source_kept)) = note.aim {
+                entry.aim = Some(aim);
+                entry.source_kept = source_kept;
+            }
+            entry.steps.push(step.clone());
+            true
+        })
+        .await
+    }
+
+    /// Renews the entry of a source that stays, well before it expires: without it, the source
+    /// would count as an arrival again.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn note_kept(&self, blob: &BlobPath, entry: &Entry) -> Result<(), StoreError> {
+        let last = OffsetDateTime::parse(last_step(entry), &Rfc3339).ok();
+        if last.is_some_and(|last| (self.now)() - last < self.retention / 2) {
+            return Ok(());
+        }
+        let step = self.step(KEPT.to_owned(), None);
+        self.change(blob, &ETag::new(&entry.etag), None, |entry| {
             entry.steps.push(step.clone());
             true
         })
@@ -253,6 +288,8 @@ fn fresh(source: &Source) -> Entry {
         destination: None,
         reason: None,
         dataset: None,
+        aim: None,
+        source_kept: false,
         steps: Vec::new(),
     }
 }

@@ -16,8 +16,14 @@ use crate::stores::{
 const LIMIT: u64 = 4 << 20;
 
 /// What a marker says of its dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Manifest {
+    files: BTreeMap<String, File>,
+}
+
+/// The manifest as it is written.
+#[derive(Deserialize)]
+struct Written {
     files: Vec<File>,
 }
 
@@ -43,7 +49,13 @@ pub(super) async fn read_manifest(
         return Ok(Ok(None));
     }
     match blobs.read(&marker.path, LIMIT).await {
-        Ok((content, _)) => Ok(parse(&content)),
+        Ok((content, properties)) if properties.etag == marker.properties.etag => {
+            Ok(parse(&content))
+        }
+        Ok(_) => {
+            let detail = "the marker has new content; it arrives once more";
+            Err(StoreError::new(Fault::Unavailable, "read", &marker.path, detail))
+        }
         Err(error) if error.fault == Fault::Rejected => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
@@ -57,43 +69,56 @@ fn parse(content: &[u8]) -> Result<Option<Manifest>, String> {
     if value.get("files").is_none() {
         return Ok(None);
     }
-    let manifest: Manifest = serde_json::from_value(value).map_err(|error| {
+    let written: Written = serde_json::from_value(value).map_err(|error| {
         format!(
             "the marker's manifest is not {{\"files\": [{{\"name\", \"size\", \"md5\"}}]}}: {error}"
         )
     })?;
-    for file in &manifest.files {
-        if let Some(md5) = &file.md5
-            && decode_md5(md5).is_none()
-        {
-            return Err(format!(
-                "the manifest's md5 of {} is neither hexadecimal nor base64",
-                file.name
-            ));
-        }
+    for file in &written.files {
+        file.check()?;
     }
-    Ok(Some(manifest))
+    let files = written.files.into_iter().map(|file| (file.name.clone(), file)).collect();
+    Ok(Some(Manifest { files }))
 }
 
 impl Manifest {
     /// Whether the manifest lists a file.
     pub(super) fn names(&self, name: &str) -> bool {
-        self.files.iter().any(|file| file.name == name)
+        self.files.contains_key(name)
     }
 
-    /// What is missing among the files found, `None` when all are there as described. A file
-    /// without a recorded MD5 is taken by its size.
-    pub(super) fn missing(&self, found: &BTreeMap<&str, &Properties>) -> Option<String> {
-        let mut problems = self.files.iter().filter_map(|file| file.problem(found));
-        let first = problems.next()?;
-        match problems.count() {
-            0 => Some(first),
-            more => Some(format!("{first}, and {more} more files of the manifest")),
-        }
+    /// Whether the manifest says that a file has no content.
+    pub(super) fn says_empty(&self, name: &str) -> bool {
+        self.files.get(name).is_some_and(|file| file.size == Some(0))
+    }
+
+    /// The files that are missing among those found, or not as described, each with what is wrong.
+    /// A file without a recorded MD5 is taken by its size.
+    pub(super) fn problems<'a>(
+        &'a self,
+        found: &BTreeMap<&str, &Properties>,
+    ) -> impl Iterator<Item = (&'a str, String)> {
+        let problem =
+            |(name, file): (&'a String, &File)| Some((name.as_str(), file.problem(found)?));
+        self.files.iter().filter_map(problem)
     }
 }
 
 impl File {
+    /// Says what is wrong with the entry. A name that no blob can have would be waited for in vain,
+    /// and it goes into reasons and logs.
+    fn check(&self) -> Result<(), String> {
+        let length = self.name.chars().count();
+        if length == 0 || length > 1024 || self.name.chars().any(char::is_control) {
+            return Err("the manifest has a name that no file can have: it is empty, has over 1,024 characters, or holds a control character".to_owned());
+        }
+        if self.md5.as_deref().is_some_and(|md5| decode_md5(md5).is_none()) {
+            let name = &self.name;
+            return Err(format!("the manifest's md5 of {name} is neither hexadecimal nor base64"));
+        }
+        Ok(())
+    }
+
     fn problem(&self, found: &BTreeMap<&str, &Properties>) -> Option<String> {
         let Some(properties) = found.get(self.name.as_str()) else {
             return Some(format!("{} is missing", self.name));
@@ -143,6 +168,9 @@ mod tests {
             r#"{"files": [{"size": 1}]}"#,
             r#"{"files": [{"name": "a", "size": -1}]}"#,
             r#"{"files": [{"name": "a", "md5": "xyz"}]}"#,
+            r#"{"files": [{"name": ""}]}"#,
+            r#"{"files": [{"name": "a\n[2J"}]}"#,
+            &format!(r#"{{"files": [{{"name": "{}"}}]}}"#, "x".repeat(1025)),
         ] {
             assert!(parse(content.as_bytes()).is_err(), "{content}");
         }
@@ -159,10 +187,11 @@ mod tests {
         let (right, short) = (properties(3, Some(wanted)), properties(2, Some(wanted)));
         let (other, unknown) = (properties(3, Some([0; 16])), properties(3, None));
         let missing = |files: &[(&'static str, &Properties)]| {
-            manifest.missing(&files.iter().map(|(name, file)| (*name, *file)).collect())
+            let found = files.iter().map(|(name, file)| (*name, *file)).collect();
+            manifest.problems(&found).map(|(_, problem)| problem).next()
         };
-        let both = "a.csv is missing, and 1 more files of the manifest";
-        assert_eq!(missing(&[]).as_deref(), Some(both));
+        assert_eq!(missing(&[]).as_deref(), Some("a.csv is missing"));
+        assert_eq!(manifest.problems(&BTreeMap::new()).count(), 2);
         assert_eq!(missing(&[("a.csv", &right)]).as_deref(), Some("b.csv is missing"));
         assert_eq!(
             missing(&[("a.csv", &short), ("b.csv", &short)]).as_deref(),

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`pattern`] and [`template`] are the two little languages of a route, [`route`]
 //! chooses by them; [`arrival`] is what every trigger ends in; [`transfer`] moves one blob,
-//! [`dataset`] many that belong together, [`sweep`] what the triggers missed; [`ledger`] and
+//! `resume` ends what an earlier invocation began, [`dataset`] moves many that belong together,
+//! [`sweep`] what the triggers missed; [`ledger`] and
 //! [`mark`] make a repeat harmless. [`events`] reads what Event Grid and the queues send.
 
 pub mod arrival;
@@ -15,6 +16,7 @@ mod manifest;
 pub mod mark;
 pub mod outcome;
 pub mod pattern;
+mod resume;
 pub mod route;
 pub mod sweep;
 pub mod template;

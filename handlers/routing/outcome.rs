@@ -82,7 +82,6 @@ pub struct Line {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.to_string().replace(char::is_control, "\u{fffd}");
-        write!(f, "{path} {}  {} ms", self.outcome, self.elapsed.as_millis())
+        write!(f, "{} {}  {} ms", self.path, self.outcome, self.elapsed.as_millis())
     }
 }

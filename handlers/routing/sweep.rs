@@ -38,14 +38,8 @@ pub struct Swept {
 
 /// Sweeps the poison queues and every landing container until the deadline; the next sweep goes on
 /// where this one stops.
-///
-/// # Errors
-/// A landing container cannot be listed.
-pub async fn sweep(
-    routing: &Routing<'_>,
-    queues: &dyn Queues,
-    event_queue: &str,
-) -> Result<Swept, StoreError> {
+/// A container or a queue that fails does not keep the others waiting.
+pub async fn sweep(routing: &Routing<'_>, queues: &dyn Queues, event_queue: &str) -> Swept {
     let mut swept = Swept::default();
     let poison = format!("{event_queue}-poison");
     for queue in [BLOB_POISON, poison.as_str()] {
@@ -53,13 +47,24 @@ pub async fn sweep(
             swept.failures.push(error);
         }
     }
-    for container in &routing.active.config.landing.containers {
-        sweep_container(routing, container, &mut swept).await?;
+    let containers = &routing.active.config.landing.containers;
+    for (container, left) in containers.iter().zip((1..=containers.len()).rev()) {
+        let deadline = share(Instant::now(), routing.deadline, left);
+        let share = Routing { deadline, ..*routing };
+        if let Err(error) = sweep_container(&share, container, &mut swept).await {
+            swept.failures.push(error);
+        }
     }
     if let Err(error) = routing.ledger.documents.purge(1_000).await {
         swept.failures.push(error);
     }
-    Ok(swept)
+    swept
+}
+
+/// An equal part of the time that is left: a container that never empties must not starve the rest.
+fn share(now: Instant, deadline: Instant, parts: usize) -> Instant {
+    let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+    now + deadline.saturating_duration_since(now) / parts
 }
 
 async fn sweep_container(
@@ -175,9 +180,16 @@ async fn drain_poison(
     queue: &str,
     swept: &mut Swept,
 ) -> Result<(), StoreError> {
+    if Instant::now() >= routing.deadline {
+        return Ok(());
+    }
     let hidden = Duration::from_secs(60);
     let messages = optional(queues.receive(queue, 32, hidden).await)?.unwrap_or_default();
     for message in messages {
+        // What is left shows up again by itself.
+        if Instant::now() >= routing.deadline {
+            break;
+        }
         match revive(routing, &message, swept).await {
             Ok(true) => drop(optional(queues.delete(queue, &message).await)?),
             Ok(false) => drop(optional(queues.release(queue, &message, Duration::ZERO).await)?),
@@ -197,7 +209,10 @@ async fn revive(
         return Ok(false);
     }
     let Ok(events) = events::parse(&message.text) else {
-        tracing::error!(message.id = %message.id, "a message in a poison queue is no storage event; remove it by hand");
+        // Once: the sweep meets it again and again.
+        if message.dequeue_count == 1 {
+            tracing::error!(message.id = %message.id, "a message in a poison queue is no storage event; remove it by hand");
+        }
         return Ok(false);
     };
     for event in events {
@@ -214,4 +229,19 @@ fn is_foreign(text: &str) -> bool {
     let message: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let function = message.as_ref().and_then(|message| message.get("FunctionId")?.as_str());
     function.is_some_and(|function| !function.to_ascii_lowercase().ends_with(".route_blob"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_container_gets_an_equal_part_of_what_is_left() {
+        let now = Instant::now();
+        let seconds = Duration::from_secs;
+        assert_eq!(share(now, now + seconds(90), 3), now + seconds(30));
+        assert_eq!(share(now + seconds(10), now + seconds(90), 2), now + seconds(50));
+        assert_eq!(share(now + seconds(50), now + seconds(90), 1), now + seconds(90));
+        assert_eq!(share(now + seconds(1), now, 2), now + seconds(1), "the time is up");
+    }
 }

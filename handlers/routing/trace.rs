@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,15 +44,15 @@ pub struct Question {
 /// `GET /api/trace?blob=container/name`.
 ///
 /// # Errors
-/// `Parameter` if no blob is named, `NotFound` if the ledger does not know it.
+/// `Parameter` if not one blob is named, `NotFound` if the ledger does not know it.
 pub async fn get(
     State(app): State<Arc<App>>,
-    Query(question): Query<Question>,
+    question: Result<Query<Question>, QueryRejection>,
 ) -> Result<Json<Trace>, Error> {
+    let wrong = |reason: String| Error::Parameter { name: "blob", reason };
+    let Query(question) = question.map_err(|rejection| wrong(rejection.body_text()))?;
     let name = question.blob.unwrap_or_default();
-    let blob: BlobPath = name
-        .parse()
-        .map_err(|error| Error::Parameter { name: "blob", reason: format!("{error}") })?;
+    let blob: BlobPath = name.parse().map_err(|error| wrong(format!("{error}")))?;
     let trace = trace(&app.ledger(None), blob).await?;
     if trace.value.is_empty() {
         return Err(Error::NotFound(format!(

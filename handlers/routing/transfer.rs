@@ -73,23 +73,39 @@ impl Transfer<'_> {
     /// A failure that may be over at the next try.
     pub async fn run(&self, ledger: &Ledger<'_>) -> Result<Transferred, StoreError> {
         crash::point("matched");
-        let (target, properties) = match self.place().await? {
+        let (target, properties) = match self.place(ledger).await? {
             Placed::Not(outcome) => return Ok(outcome),
             Placed::Found(target, properties) => (target, *properties),
             Placed::Copied(target, CopyState::Failed(why)) => {
-                return self.discard(&target, &why).await;
+                return self.discard(ledger, &target, &why).await;
             }
             Placed::Copied(target, CopyState::Pending) => return self.wait(ledger, &target).await,
             Placed::Copied(target, CopyState::Success) => {
                 crash::point("copied");
-                let properties = self.store().head(&target).await?;
-                (target, properties)
+                match crate::stores::optional(self.store().head(&target).await)? {
+                    Some(properties) => (target, properties),
+                    // The store said that all of it was there: a consumer took it at once.
+                    None => return self.finish(ledger, &target).await,
+                }
             }
         };
-        match self.verify(&target, &properties) {
-            Ok(CopyState::Pending) => self.wait(ledger, &target).await,
-            Ok(_) => self.finish(ledger, &target).await,
-            Err(why) => self.discard(&target, &why).await,
+        self.complete(ledger, &target, &properties).await
+    }
+
+    /// Takes a copy that is there as far as it goes now.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn complete(
+        &self,
+        ledger: &Ledger<'_>,
+        target: &BlobPath,
+        copy: &Properties,
+    ) -> Result<Transferred, StoreError> {
+        match self.verify(target, copy) {
+            Ok(CopyState::Pending) => self.wait(ledger, target).await,
+            Ok(_) => self.finish(ledger, target).await,
+            Err(why) => self.discard(ledger, target, &why).await,
         }
     }
 
@@ -103,10 +119,13 @@ impl Transfer<'_> {
     }
 
     /// Puts the copy at the first name that the policy allows.
-    async fn place(&self) -> Result<Placed, StoreError> {
+    async fn place(&self, ledger: &Ledger<'_>) -> Result<Placed, StoreError> {
         match self.place_at(&self.target, &Condition::Absent).await? {
             Placed::Not(Transferred::Conflict(taken)) => match (&self.spare, self.on_conflict) {
                 (Some(spare), OnConflict::Version) => {
+                    // Noted before: the first name may be free when a repeat comes.
+                    let note = self.note(&self.display(spare));
+                    ledger.note(self.source, State::Settling, &note).await?;
                     self.place_at(spare, &Condition::Absent).await
                 }
                 _ => Ok(Placed::Not(Transferred::Conflict(taken))),
@@ -179,7 +198,10 @@ impl Transfer<'_> {
         if there.copy == Some(CopyState::Pending) {
             return Err(busy(target));
         }
-        if self.on_conflict == OnConflict::Replace && *condition == Condition::Absent {
+        // What a failed copy of ours left is no content that a policy could protect.
+        let ruin = matches!(there.copy, Some(CopyState::Failed(_)))
+            && mark::is_ours(&there.metadata, target);
+        if (ruin || self.on_conflict == OnConflict::Replace) && *condition == Condition::Absent {
             let condition = Condition::Matches(there.etag);
             return Box::pin(self.place_at(target, &condition)).await;
         }
@@ -212,11 +234,18 @@ impl Transfer<'_> {
     }
 
     /// Removes a copy that is not what it should be, if it is still ours, and asks for a retry.
-    async fn discard(&self, target: &BlobPath, why: &str) -> Result<Transferred, StoreError> {
+    async fn discard(
+        &self,
+        ledger: &Ledger<'_>,
+        target: &BlobPath,
+        why: &str,
+    ) -> Result<Transferred, StoreError> {
         let Source { path, properties } = self.source;
         if let Some(there) = crate::stores::optional(self.store().head(target).await)?
             && mark::is_from(&there.metadata, path, &properties.etag, target)
         {
+            let note = Note { reason: Some(why.to_owned()), ..self.note(&self.display(target)) };
+            ledger.note(self.source, State::Settling, &note).await?;
             self.store()
                 .delete(target, &Condition::Matches(there.etag))
                 .await
@@ -231,10 +260,16 @@ impl Transfer<'_> {
         target: &BlobPath,
     ) -> Result<Transferred, StoreError> {
         let destination = self.display(target);
-        let note =
-            Note { destination: Some(destination.clone()), reason: None, ..self.note.clone() };
-        ledger.note(self.source, State::Copying, &note).await?;
+        ledger.note(self.source, State::Copying, &self.note(&destination)).await?;
         Ok(Transferred::Pending(destination))
+    }
+
+    fn note(&self, destination: &str) -> Note {
+        Note {
+            destination: Some(destination.to_owned()),
+            aim: Some((self.state, self.keep_source)),
+            ..self.note.clone()
+        }
     }
 
     async fn finish(
@@ -244,8 +279,7 @@ impl Transfer<'_> {
     ) -> Result<Transferred, StoreError> {
         crash::point("verified");
         let destination = self.display(target);
-        let note = Note { destination: Some(destination.clone()), ..self.note.clone() };
-        ledger.note(self.source, self.state, &note).await?;
+        ledger.note(self.source, self.state, &self.note(&destination)).await?;
         crash::point("recorded");
         if !self.keep_source {
             remove_source(self.from, self.source, ledger).await?;

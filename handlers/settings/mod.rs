@@ -1,22 +1,20 @@
 //! App settings: read once from the environment, every problem reported together, by name.
 
 mod connection;
+mod environment;
 mod secret;
 
 use std::{
-    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 pub use connection::{Connection, Credential};
+pub use environment::Environment;
 pub use secret::Secret;
 
 use crate::stores::blobs::{BlobPath, is_container};
-
-/// The environment as it was when the process started.
-pub type Environment = BTreeMap<String, String>;
 
 /// A setting that is missing or wrong, with an example of a right one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,9 +98,13 @@ impl Settings {
     /// # Errors
     /// All problems at once.
     pub fn read(environment: &Environment) -> Result<Self, Vec<Problem>> {
-        let mut reader = Reader { environment, problems: unresolved(environment) };
+        let problems = unresolved(environment);
+        let mut resolved = environment.clone();
+        // What is wrong with these is said once: not again as what the reference is not.
+        resolved.retain(|name, _| problems.iter().all(|problem| problem.setting != *name));
+        let mut reader = Reader { environment: &resolved, problems };
         let root = reader.path("FUNCTIONS_APP_ROOT_PATH").unwrap_or_else(|| PathBuf::from("."));
-        let storage = Connection::read(environment, "LAKEHAND_STORAGE", &mut reader.problems);
+        let storage = reader.storage();
         let settings = Self {
             port: reader.port(),
             lake: reader.lake(storage.is_some() || reader.blames("LAKEHAND_STORAGE")),
@@ -158,6 +160,14 @@ impl Reader<'_> {
         self.problems.iter().any(|problem| problem.setting.contains(name))
     }
 
+    fn storage(&mut self) -> Option<Connection> {
+        const NAME: &str = "LAKEHAND_STORAGE";
+        if self.blames(NAME) {
+            return None;
+        }
+        Connection::read(self.environment, NAME, &mut self.problems)
+    }
+
     fn port(&mut self) -> u16 {
         let names = ["FUNCTIONS_CUSTOMHANDLER_PORT", "FUNCTIONS_HTTPWORKER_PORT"];
         let Some((name, text)) = names.iter().find_map(|n| Some((*n, self.text(n)?))) else {
@@ -189,7 +199,7 @@ impl Reader<'_> {
         if !is_container(&value) {
             self.problem(
                 name,
-                format!("`{value}` is not a name that Azure Storage allows: use 3 to 63 lower-case letters, digits and single hyphens"),
+                "is not a name that Azure Storage allows: use 3 to 63 lower-case letters, digits and single hyphens",
                 default,
             );
         }
@@ -205,8 +215,9 @@ impl Reader<'_> {
         };
         match address.parse() {
             Ok(path) => ConfigSource::Blob(path),
-            Err(error) => {
-                self.problem("LAKEHAND_CONFIG", format!("{error}"), "blob:lakehand/lakehand.toml");
+            Err(_) => {
+                let reason = "does not name a blob: write blob:container/name";
+                self.problem("LAKEHAND_CONFIG", reason, "blob:rules/lakehand.toml");
                 ConfigSource::File(PathBuf::new())
             }
         }
@@ -232,7 +243,7 @@ impl Reader<'_> {
             return None;
         }
         parse_time_span(&text).or_else(|| {
-            self.problem(NAME, format!("`{text}` is not a time span"), "00:10:00");
+            self.problem(NAME, "is not a time span", "00:10:00");
             None
         })
     }

@@ -1,9 +1,19 @@
 //! How the worker ends: the host starts it again after any exit code but 0, and counts all but 200
 //! as failures.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    os::unix::process::ExitStatusExt,
+};
 
-use super::{forwarded::forward, worker::App};
+use super::{
+    ID,
+    blob_trigger::plain_envelope,
+    forwarded::forward,
+    succeeded,
+    wire::chunk,
+    worker::{App, post},
+};
 
 #[test]
 fn an_end_that_was_asked_for_asks_for_another_start() {
@@ -29,4 +39,20 @@ fn a_port_that_is_taken_is_a_failure() {
     let ended = app.fail(&[("FUNCTIONS_CUSTOMHANDLER_PORT", &port)]);
     assert!(!matches!(ended.status.code(), None | Some(0 | 200)), "{:?}", ended.status);
     assert!(ended.stderr.concat().contains(&port), "{:?}", ended.stderr);
+}
+
+#[test]
+fn a_worker_that_is_killed_over_an_envelope_has_done_nothing() {
+    let app = App::new();
+    app.write("lake/landing/in/x.csv", "content");
+    let worker = app.start();
+    let mut connection = worker.connect();
+    connection.send(post("route_blob", ID));
+    connection.send(chunk(&plain_envelope("x.csv").as_bytes()[..40]));
+    assert_eq!(worker.end_by("KILL").status.signal(), Some(9));
+    assert_eq!(app.files("landing"), ["in/x.csv"]);
+
+    let worker = app.start();
+    succeeded(&worker.invoke("route_blob", ID, &plain_envelope("x.csv")));
+    assert_eq!(app.files("out"), ["x.csv"]);
 }

@@ -123,7 +123,7 @@ fn a_configuration_that_is_not_valid_asks_for_a_retry_until_it_is() {
     let rules = app.read("lakehand.toml").unwrap();
     app.write("lakehand.toml", "[[route]]\nname = 1\n");
     let worker = app.start();
-    wait_for("the first reading", || worker.printed("rejected"));
+    wait_for("the first reading", || worker.printed("\"ERROR\""));
     let detail = failed(&worker.invoke("route_blob", ID, &plain_envelope("x.csv")), 503, ID);
     assert!(detail.contains("2:8"), "the place in the file: {detail}");
 
@@ -142,7 +142,7 @@ fn a_configuration_that_is_not_there_asks_for_a_retry() {
     let app = App::new();
     fs::remove_file(app.path("lakehand.toml")).unwrap();
     let worker = app.start();
-    wait_for("the first reading", || worker.printed("lakehand.toml"));
+    wait_for("the first reading", || worker.printed("\"ERROR\""));
     let detail = failed(&worker.invoke("route_blob", ID, &plain_envelope("x.csv")), 503, ID);
     assert!(detail.contains("lakehand.toml"), "the file's name: {detail}");
     logged_once(&worker.end_by("TERM"), ID);

@@ -46,7 +46,10 @@ fn each_line_of_an_invocation_has_its_id() {
     let entries = entries(&worker.end_by("TERM"));
     for number in 0..9 {
         let of_invocation = |entry: &&Value| entry["span"]["invocation.id"] == id(number);
-        assert_eq!(entries.iter().filter(of_invocation).count(), 1, "{entries:#?}");
+        let mine: Vec<_> = entries.iter().filter(of_invocation).collect();
+        assert_eq!(mine.len(), 1, "{entries:#?}");
+        let level = if number < 8 { "ERROR" } else { "WARN" };
+        assert_eq!(mine[0]["level"], level);
     }
     let mine = entries.iter().filter(|entry| entry.get("span").is_some());
     assert_eq!(mine.count(), 9, "{entries:#?}");

@@ -5,7 +5,6 @@
 //! expects is written down a second time, from the host's code (version 4).
 
 mod blob_trigger;
-mod crashes;
 mod event_trigger;
 mod exits;
 mod failures;

@@ -5,11 +5,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
 };
 
-use super::{
-    ID, failed,
-    forwarded::forward,
-    worker::{App, Ended},
-};
+use super::worker::{App, Ended};
 
 const FIRST: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
 const SECOND: &str = "FUNCTIONS_HTTPWORKER_PORT";
@@ -145,13 +141,4 @@ fn a_lake_that_cannot_be_opened_is_a_failure() {
     let said =
         refused_to_start(&app.fail(&[(FIRST, "0"), ("LAKEHAND_LAKE", file.to_str().unwrap())]));
     assert!(said.contains("lakehand.toml"), "{said}");
-}
-
-#[test]
-fn an_answer_before_the_configuration_is_read_is_no_success() {
-    let app = App::new();
-    fs::remove_file(app.path("lakehand.toml")).unwrap();
-    let worker = app.start();
-    let request = forward("POST", "/sweep_landing", &["Content-Length: 2"]) + "{}";
-    failed(&worker.ask(&request), 503, ID);
 }

@@ -186,3 +186,86 @@ async fn the_deadline_ends_an_invocation_and_not_the_dataset() {
     lake.deadline = deadline;
     assert_eq!(lake.arrive(MARKER).await.unwrap(), closed(1, 1));
 }
+
+#[tokio::test]
+async fn a_dataset_inside_another_keeps_its_files() {
+    let lake = Lake::new(&SETS.replace("{set}/{file...}", "{set...}/{file...}")).await;
+    lake.write("landing/q1/a", "1").await;
+    lake.write("landing/q1/sub/b", "22").await;
+    lake.write(MARKER, "").await;
+    assert_eq!(lake.arrive(MARKER).await.unwrap(), closed(1, 1));
+    assert_eq!(lake.names("landing").await, ["q1/sub/b"], "it waits for a marker of its own");
+}
+
+#[tokio::test]
+async fn a_file_that_is_replaced_while_its_dataset_moves_is_not_left_out() {
+    for manifest in ["", r#"{"files": [{"name": "a"}, {"name": "b"}]}"#] {
+        let lake = Lake::new(SETS).await;
+        lake.write("landing/q1/a", "1").await;
+        lake.write("landing/q1/b", "2").await;
+        lake.write(MARKER, manifest).await;
+        lake.blobs.trouble("copy", Trouble::Replaced);
+        let outcome = lake.arrive(MARKER).await.unwrap();
+        assert!(matches!(outcome, Outcome::Settling(_)), "{outcome}");
+        assert!(!lake.names("processing").await.contains(&"q1/Original/q1.DONE".to_owned()));
+        let outcome = lake.arrive(MARKER).await.unwrap();
+        assert!(matches!(outcome, Outcome::Closed { .. }), "{outcome}");
+        assert_eq!(lake.names("processing").await.len(), 3);
+        assert_eq!(lake.names("landing").await, [""; 0]);
+        assert_eq!(record(&lake, "q1").await.delivery, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_marker_sent_again_before_the_end_completes_the_same_delivery() {
+    for manifest in ["", r#"{"files": [{"name": "a"}, {"name": "b"}]}"#] {
+        let lake = Lake::new(SETS).await;
+        lake.write("landing/q1/a", "1").await;
+        lake.write("landing/q1/b", "2").await;
+        lake.write(MARKER, manifest).await;
+        lake.blobs.trouble("copy", Trouble::Pending);
+        assert!(matches!(lake.arrive(MARKER).await.unwrap(), Outcome::Settling(_)));
+        lake.write(MARKER, manifest).await;
+        lake.blobs.settle();
+        let outcome = lake.arrive(MARKER).await.unwrap();
+        assert!(matches!(outcome, Outcome::Closed { .. }), "{outcome}");
+        assert_eq!(record(&lake, "q1").await.delivery, 1, "no marker has gone out yet");
+        assert_eq!(lake.names("processing").await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_quarantined_file_is_not_forgotten_when_the_marker_is_sent_again() {
+    let lake = Lake::new(&SETS.replace("version", "fail")).await;
+    lake.write("processing/q1/Original/a", "other").await;
+    lake.write("landing/q1/a", "1").await;
+    lake.write("landing/q1/b", "2").await;
+    lake.write(MARKER, "").await;
+    lake.blobs.trouble("delete", Trouble::Before(Fault::Unavailable));
+    lake.arrive(MARKER).await.unwrap_err();
+    lake.write(MARKER, "").await;
+    let outcome = lake.arrive(MARKER).await.unwrap();
+    assert!(matches!(outcome, Outcome::Quarantined { .. }), "{outcome}");
+}
+
+#[tokio::test]
+async fn what_may_still_be_written_is_not_complete() {
+    let mut lake = Lake::new(SETS).await;
+    lake.clock = time::OffsetDateTime::now_utc;
+    lake.write("landing/q1/a", "").await;
+    lake.write(MARKER, r#"{"files": [{"name": "a"}]}"#).await;
+    let outcome = lake.arrive(MARKER).await.unwrap();
+    assert!(
+        matches!(&outcome, Outcome::Settling(reason) if reason.contains("a is empty")),
+        "{outcome}"
+    );
+    lake.write("landing/q1/a", "1").await;
+    lake.blobs.pend(super::at("landing/q1/a"));
+    let outcome = lake.arrive(MARKER).await.unwrap();
+    assert!(
+        matches!(&outcome, Outcome::Settling(reason) if reason.contains("copied")),
+        "{outcome}"
+    );
+    lake.blobs.settle();
+    assert_eq!(lake.arrive(MARKER).await.unwrap(), closed(1, 1));
+}

@@ -291,3 +291,171 @@ async fn a_missing_container_is_made() {
     lake.arrive("landing/sales/x.csv").await.unwrap();
     assert_eq!(lake.names("brand-new").await, ["sales/x.csv"]);
 }
+
+#[tokio::test]
+async fn a_target_that_is_taken_at_once_was_delivered() {
+    let lake = Lake::new(MOVE).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.blobs.trouble("copy", Trouble::Taken);
+    assert_eq!(lake.arrive("landing/sales/x.csv").await.unwrap(), delivered("tables", TARGET));
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert_eq!(lake.names("processing").await, [""; 0], "it must not come a second time");
+    assert_eq!(lake.names("landing").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_pending_copy_that_fails_leaves_the_name_free() {
+    for policy in ["fail", "replace", "version"] {
+        let lake = Lake::new(&format!("{MOVE}on_conflict = \"{policy}\"\n")).await;
+        lake.write("landing/sales/x.csv", "old").await;
+        lake.blobs.trouble("copy", Trouble::Pending);
+        lake.arrive("landing/sales/x.csv").await.unwrap();
+        lake.write("landing/sales/x.csv", "new").await;
+        lake.blobs.fail();
+        let outcome = lake.arrive("landing/sales/x.csv").await.unwrap();
+        assert_eq!(outcome, delivered("tables", TARGET), "{policy}");
+        assert_eq!(lake.read(TARGET).await.as_deref(), Some("new"), "{policy}");
+        assert_eq!(lake.names("processing").await.len(), 1, "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn a_pending_version_stays_the_only_copy_when_its_first_name_becomes_free() {
+    let lake = Lake::new(&format!("{MOVE}on_conflict = \"version\"\n")).await;
+    lake.write(TARGET, "old").await;
+    lake.write("landing/sales/x.csv", "new").await;
+    lake.blobs.trouble("copy", Trouble::Pending);
+    // The first copy meets the old file; the trouble is for the second one.
+    let first = lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert!(matches!(&first, Outcome::Copying(to) if to != TARGET), "{first}");
+    lake.blobs.delete(&at(TARGET), &Condition::Always).await.unwrap();
+    lake.blobs.settle();
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert_eq!(lake.names("processing").await.len(), 1);
+    assert_eq!(lake.names("landing").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_version_whose_record_was_lost_stays_the_only_copy() {
+    let lake = Lake::new(&format!("{MOVE}on_conflict = \"version\"\n")).await;
+    lake.write(TARGET, "old").await;
+    lake.write("landing/sales/x.csv", "new").await;
+    lake.blobs.trouble("copy", Trouble::Version);
+    lake.arrive("landing/sales/x.csv").await.unwrap_err();
+    assert_eq!(lake.names("processing").await.len(), 2);
+    lake.blobs.delete(&at(TARGET), &Condition::Always).await.unwrap();
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert_eq!(lake.names("processing").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_pending_quarantine_is_not_delivered_as_well() {
+    let lake = Lake::new(MOVE).await;
+    lake.write(TARGET, "old").await;
+    lake.write("landing/sales/x.csv", "new").await;
+    lake.blobs.trouble("copy", Trouble::Pending);
+    let first = lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert_eq!(first, Outcome::Copying("quarantine/landing/sales/x.csv".to_owned()));
+    lake.blobs.delete(&at(TARGET), &Condition::Always).await.unwrap();
+    lake.blobs.settle();
+    let outcome = lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert!(
+        matches!(&outcome, Outcome::Quarantined { reason, .. } if reason.contains("exists already")),
+        "{outcome}"
+    );
+    assert_eq!(lake.names("processing").await, [""; 0]);
+    assert_eq!(lake.names("quarantine").await, ["landing/sales/x.csv"]);
+    assert_eq!(lake.names("landing").await, [""; 0]);
+    assert_eq!(lake.entry("landing/sales/x.csv").await.state, State::Quarantined);
+}
+
+#[tokio::test]
+async fn new_rules_do_not_send_a_pending_copy_twice() {
+    let mut lake = Lake::new(MOVE).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.blobs.trouble("copy", Trouble::Pending);
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    lake.active = Lake::new(&MOVE.replace("processing", "elsewhere")).await.active;
+    lake.blobs.settle();
+    let outcome = lake.arrive("landing/sales/x.csv").await.unwrap();
+    assert_eq!(outcome, delivered("tables", TARGET));
+    assert_eq!(lake.names("elsewhere").await, [""; 0]);
+    assert_eq!(lake.names("landing").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_source_that_a_copy_left_stays_though_the_route_moves_now() {
+    let mut lake = Lake::new(&format!("{MOVE}action = \"copy\"\n")).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    lake.active = Lake::new(MOVE).await.active;
+    assert_eq!(lake.arrive("landing/sales/x.csv").await.unwrap(), repeated(TARGET));
+    assert_eq!(lake.names("landing").await, ["sales/x.csv"]);
+}
+
+#[tokio::test]
+async fn a_move_is_finished_though_its_route_is_gone() {
+    let mut lake = Lake::new(MOVE).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.blobs.trouble("delete", Trouble::Before(Fault::Unavailable));
+    lake.arrive("landing/sales/x.csv").await.unwrap_err();
+    lake.active = Lake::new(&MOVE.replace("tables", "renamed")).await.active;
+    assert_eq!(lake.arrive("landing/sales/x.csv").await.unwrap(), repeated(TARGET));
+    assert_eq!(lake.names("landing").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_late_note_does_not_undo_a_delivery() {
+    let lake = Lake::new(&format!("{MOVE}action = \"copy\"\n")).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    let path = at("landing/sales/x.csv");
+    let properties = lake.blobs.head(&path).await.unwrap();
+    let source = lakehand::routing::Source { path, properties };
+    let ledger = lake.routing().ledger;
+    for state in [State::Waiting, State::Settling, State::Copying, State::Stuck] {
+        ledger.note(&source, state, &Default::default()).await.unwrap();
+    }
+    assert_eq!(lake.entry("landing/sales/x.csv").await.state, State::Delivered);
+}
+
+#[tokio::test]
+async fn a_blob_that_is_still_being_copied_into_the_landing_zone_waits() {
+    let lake = Lake::new(MOVE).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.blobs.pend(at("landing/sales/x.csv"));
+    assert!(matches!(lake.arrive("landing/sales/x.csv").await.unwrap(), Outcome::Settling(_)));
+    assert_eq!(lake.names("processing").await, [""; 0]);
+    lake.blobs.settle();
+    assert_eq!(lake.arrive("landing/sales/x.csv").await.unwrap(), delivered("tables", TARGET));
+}
+
+/// A name cannot lead a file to where the rules lie, also not by way of the quarantine.
+#[tokio::test]
+async fn no_name_reaches_the_rules() {
+    let mut lake = Lake::new("[landing]\nquarantine = \"{path}/x\"\n").await;
+    lake.active.config.own_container = Some("rules".to_owned());
+    lake.write("landing/rules/more", "mine").await;
+    lake.write("landing/landing/more", "loop").await;
+    for path in ["landing/rules/more", "landing/landing/more"] {
+        let outcome = lake.arrive(path).await.unwrap();
+        assert!(matches!(outcome, Outcome::Stuck(_)), "{outcome}");
+    }
+    assert_eq!(lake.names("rules").await, [""; 0]);
+    assert_eq!(lake.names("landing").await.len(), 2, "nothing is lost either");
+}
+
+#[tokio::test]
+async fn a_person_finds_the_ledger_with_any_sqlite_tool() {
+    let lake = Lake::new(MOVE).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    let file = lake.folder.path().join(".lakehand/lakehand.db");
+    let database = rusqlite::Connection::open(file).unwrap();
+    let one = |query: &str| -> String { database.query_row(query, [], |row| row.get(0)).unwrap() };
+    assert_eq!(
+        one("SELECT state || ' ' || destination FROM ledger"),
+        format!("delivered {TARGET}")
+    );
+    assert_eq!(one("SELECT group_concat(step) FROM steps"), "delivered,sourceRemoved");
+}

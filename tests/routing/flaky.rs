@@ -19,8 +19,14 @@ pub(crate) enum Trouble {
     Before(Fault),
     /// It happens, and its answer is lost.
     After,
-    /// A copy answers that it is pending, and stays so until [`Flaky::settle`].
+    /// A copy answers that it is pending, and stays so until [`Flaky::settle`] or [`Flaky::fail`].
     Pending,
+    /// A copy succeeds, and somebody takes its target before the answer.
+    Taken,
+    /// Somebody replaces the source before the copy begins.
+    Replaced,
+    /// A copy to the second name of a version happens, and its answer is lost.
+    Version,
 }
 
 #[derive(Debug)]
@@ -28,6 +34,7 @@ pub(crate) struct Flaky {
     pub(crate) inner: Arc<dyn Blobs>,
     troubles: Mutex<BTreeMap<&'static str, Trouble>>,
     pending: Mutex<Vec<BlobPath>>,
+    failed: Mutex<Vec<BlobPath>>,
     calls: Mutex<Vec<&'static str>>,
 }
 
@@ -37,6 +44,7 @@ impl Flaky {
             inner,
             troubles: Mutex::default(),
             pending: Mutex::default(),
+            failed: Mutex::default(),
             calls: Mutex::default(),
         }
     }
@@ -49,6 +57,17 @@ impl Flaky {
     /// Ends every pending copy.
     pub(crate) fn settle(&self) {
         self.pending.lock().unwrap().clear();
+    }
+
+    /// Lets a blob look like the target of a copy that has not ended.
+    pub(crate) fn pend(&self, path: BlobPath) {
+        self.pending.lock().unwrap().push(path);
+    }
+
+    /// Every pending copy fails.
+    pub(crate) fn fail(&self) {
+        let pending = std::mem::take(&mut *self.pending.lock().unwrap());
+        self.failed.lock().unwrap().extend(pending);
     }
 
     /// The calls so far; forgets them.
@@ -72,13 +91,16 @@ impl Flaky {
         if self.is_pending(path) {
             properties.copy = Some(CopyState::Pending);
         }
+        if self.failed.lock().unwrap().contains(path) {
+            properties.copy = Some(CopyState::Failed("aborted".to_owned()));
+        }
         properties
     }
 }
 
 fn end<T>(trouble: Option<Trouble>, result: Result<T, StoreError>) -> Result<T, StoreError> {
     match trouble {
-        Some(Trouble::After) => {
+        Some(Trouble::After | Trouble::Version) => {
             result?;
             Err(StoreError::new(Fault::Unavailable, "answer", "it", "the answer was lost"))
         }
@@ -121,7 +143,22 @@ impl Blobs for Flaky {
         if self.is_pending(target) {
             return Err(StoreError::new(Fault::AlreadyExists, "copy", target, "pending"));
         }
+        if let (Some(Trouble::Replaced), CopySource::Here(source)) = (trouble, source) {
+            let new = Bytes::from_static(b"replaced");
+            self.inner.write(source, new, &Attributes::default(), &Condition::Always).await?;
+        }
         let copied = self.inner.copy(source, version, target, attributes, condition).await;
+        if let (Some(trouble @ (Trouble::Pending | Trouble::Version)), Err(_)) = (trouble, &copied)
+        {
+            // It is meant for the copy that does happen.
+            self.trouble("copy", trouble);
+        }
+        if copied.is_ok() {
+            self.failed.lock().unwrap().retain(|failed| failed != target);
+        }
+        if trouble == Some(Trouble::Taken) {
+            self.inner.delete(target, &Condition::Always).await?;
+        }
         if trouble == Some(Trouble::Pending) && copied.is_ok() {
             self.pending.lock().unwrap().push(target.clone());
             return Ok(CopyState::Pending);
@@ -145,7 +182,11 @@ impl Blobs for Flaky {
         token: Option<&str>,
     ) -> Result<Page<Listed>, StoreError> {
         let trouble = self.begin("list")?;
-        end(trouble, self.inner.list(container, prefix, token).await)
+        let mut page = end(trouble, self.inner.list(container, prefix, token).await)?;
+        for listed in &mut page.items {
+            listed.properties = self.seen(&listed.path, listed.properties.clone());
+        }
+        Ok(page)
     }
 
     async fn create_container(&self, container: &str) -> Result<(), StoreError> {

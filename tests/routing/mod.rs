@@ -38,7 +38,7 @@ use self::flaky::Flaky;
 
 /// A lake with a landing container, and the rules of one test.
 pub(crate) struct Lake {
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
     pub(crate) blobs: Flaky,
     pub(crate) documents: Arc<dyn Documents>,
     pub(crate) queues: Arc<dyn Queues>,
@@ -66,7 +66,7 @@ impl Lake {
             Surroundings { environment: &environment, landing: "landing", own_container: None };
         let config = Config::parse(config, &around).unwrap();
         Self {
-            _folder: folder,
+            folder,
             blobs: Flaky::new(Arc::new(blobs)),
             documents: database.documents(),
             queues: database.queues(),

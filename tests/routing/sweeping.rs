@@ -32,7 +32,7 @@ to = "processing/{file}"
 const QUEUE: &str = "lakehand-events";
 
 async fn run(lake: &Lake) -> Swept {
-    sweep(&lake.routing(), &*lake.queues, QUEUE).await.unwrap()
+    sweep(&lake.routing(), &*lake.queues, QUEUE).await
 }
 
 #[tokio::test]
@@ -122,4 +122,67 @@ async fn it_goes_on_where_the_deadline_stopped_it() {
     }
     let page = lake.names("processing").await;
     assert_eq!(page.first().map(String::as_str), Some("0000"));
+}
+
+const TWO: &str = r#"
+[landing]
+containers = ["first-zone", "landing"]
+
+[[route]]
+name = "first"
+from = "first-zone/{file...}"
+to = "processing/first/{file}"
+
+[[route]]
+name = "second"
+from = "landing/{file...}"
+to = "processing/second/{file}"
+"#;
+
+#[tokio::test]
+async fn a_container_that_cannot_be_listed_does_not_stop_the_next() {
+    let lake = Lake::new(TWO).await;
+    lake.write("first-zone/x", "1").await;
+    lake.write("landing/x", "1").await;
+    lake.blobs.trouble("list", Trouble::Before(Fault::Denied));
+    let swept = run(&lake).await;
+    assert_eq!((swept.lines.len(), swept.failures.len()), (1, 1));
+    assert_eq!(lake.names("processing").await, ["second/x"]);
+}
+
+#[tokio::test]
+async fn poisoned_messages_wait_when_the_time_is_up() {
+    let mut lake = Lake::new(ROUTES).await;
+    lake.queues.create(BLOB_POISON).await.unwrap();
+    let message = json!({"FunctionId": "Host.Functions.route_blob", "ContainerName": "landing",
+        "BlobName": "a"});
+    lake.queues.send(BLOB_POISON, &message.to_string()).await.unwrap();
+    lake.write("landing/a", "1").await;
+    lake.deadline = Instant::now();
+    run(&lake).await;
+    assert_eq!(lake.names("landing").await, ["a"]);
+    lake.deadline = Instant::now() + Duration::from_secs(60);
+    run(&lake).await;
+    assert_eq!(lake.names("processing").await, ["a"]);
+}
+
+/// A source that a copy leaves in place is remembered for as long as it is there.
+#[tokio::test]
+async fn a_kept_source_is_not_copied_again_when_its_entry_would_expire() {
+    let lake =
+        Lake::new(&ROUTES.replace("name = \"all\"", "name = \"all\"\naction = \"copy\"")).await;
+    lake.write("landing/a", "1").await;
+    run(&lake).await;
+    let before = lake.entry("landing/a").await.steps.len();
+    run(&lake).await;
+    assert_eq!(lake.entry("landing/a").await.steps.len(), before, "not each time");
+    let mut later = lake.routing();
+    later.ledger.now = in_an_hour;
+    sweep(&later, &*lake.queues, QUEUE).await;
+    let steps = lake.steps("landing/a").await;
+    assert_eq!(steps, ["delivered", "sourceKept"]);
+}
+
+fn in_an_hour() -> time::OffsetDateTime {
+    super::tomorrow() + Duration::from_secs(3_000)
 }

@@ -9,6 +9,10 @@ use crate::{
     settings::{Environment, Problem, parse_time_span},
 };
 
+/// What the host takes where nothing is said. Its schema does not know the key, so `host.json` does
+/// not say it.
+const INITIALIZATION: &str = "00:00:30";
+
 /// How long and how often the host tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
@@ -32,7 +36,7 @@ impl Limits {
         let host = serde_json::from_str(HOST_JSON).expect("host.json is read by a test");
         let reader = Reader { environment, host };
         Ok(Self {
-            initialization: reader.span("customHandler/initializationTimeout")?,
+            initialization: reader.span("customHandler/initializationTimeout", INITIALIZATION)?,
             queue_tries: reader.number("extensions/queues/maxDequeueCount")?,
             blob_tries: reader.number("extensions/blobs/poisonBlobThreshold")?,
             blobs_at_once: reader.number("extensions/blobs/maxDegreeOfParallelism")? as usize,
@@ -46,25 +50,23 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn span(&self, path: &str) -> Result<Duration, Problem> {
-        let text = self.text(path);
-        parse_time_span(&text).ok_or_else(|| problem(path, "is not a time span", "00:00:30"))
+    fn span(&self, path: &str, default: &str) -> Result<Duration, Problem> {
+        let text = self.text(path).unwrap_or_else(|| default.to_owned());
+        parse_time_span(&text).ok_or_else(|| problem(path, "is not a time span", default))
     }
 
     fn number(&self, path: &str) -> Result<u32, Problem> {
-        let number = self.text(path).parse().ok().filter(|number| *number > 0);
+        let number =
+            self.text(path).and_then(|text| text.parse().ok()).filter(|number| *number > 0);
         number.ok_or_else(|| problem(path, "is not a whole number above 0", "5"))
     }
 
-    fn text(&self, path: &str) -> String {
+    fn text(&self, path: &str) -> Option<String> {
         if let Some(text) = self.environment.get(&setting(path)) {
-            return text.clone();
+            return Some(text.clone());
         }
-        match self.host.pointer(&format!("/{path}")) {
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-            None => String::new(),
-        }
+        let value = self.host.pointer(&format!("/{path}"))?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     }
 }
 
@@ -81,7 +83,7 @@ fn problem(path: &str, reason: &str, example: &str) -> Problem {
 mod tests {
     use super::*;
 
-    const INITIALIZATION: &str = "AzureFunctionsJobHost__customHandler__initializationTimeout";
+    const SETTING: &str = "AzureFunctionsJobHost__customHandler__initializationTimeout";
 
     #[test]
     fn host_json_says_what_the_readme_promises() {
@@ -97,10 +99,9 @@ mod tests {
 
     #[test]
     fn a_setting_wins_over_host_json() {
-        let set =
-            |value: &str| Limits::read(&[(INITIALIZATION.to_owned(), value.to_owned())].into());
+        let set = |value: &str| Limits::read(&[(SETTING.to_owned(), value.to_owned())].into());
         assert_eq!(set("00:00:02").unwrap().initialization, Duration::from_secs(2));
         let problem = set("soon").unwrap_err().to_string();
-        assert!(problem.contains(INITIALIZATION) && problem.contains("00:00:30"), "{problem}");
+        assert!(problem.contains(SETTING) && problem.contains("00:00:30"), "{problem}");
     }
 }

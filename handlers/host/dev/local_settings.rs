@@ -51,7 +51,11 @@ pub(super) fn parse(text: &str) -> Result<Environment, InvalidSettings> {
         column: error.column(),
         reason: reason(&error),
     })?;
-    if file.is_encrypted { Err(InvalidSettings::Encrypted) } else { Ok(file.values) }
+    if file.is_encrypted {
+        Err(InvalidSettings::Encrypted)
+    } else {
+        Ok(file.values.into_iter().collect())
+    }
 }
 
 /// The reason without the place, and without the value that serde quotes: it may be a key.

@@ -191,7 +191,7 @@ impl Program {
             .args(&self.arguments)
             .current_dir(&self.root)
             .env_clear()
-            .envs(&self.environment)
+            .envs(self.environment.iter())
             .env("FUNCTIONS_CUSTOMHANDLER_PORT", &port)
             .env("FUNCTIONS_HTTPWORKER_PORT", &port)
             .env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", &id)

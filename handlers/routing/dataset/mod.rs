@@ -4,36 +4,31 @@
 //! files move, the record says `ready`, the marker follows last. Whoever watches the destination
 //! for the marker finds everything in place, and a crash at any point is made good by the sweep.
 
+mod content;
+mod moving;
 mod record;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::collections::BTreeSet;
 
-use futures::{StreamExt, stream};
+use moving::Moved;
+use record::Size;
 pub use record::{Dataset, Status};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use tokio::sync::Mutex;
 
 use super::{
     Routing, Source,
-    arrival::{Delivery, deliver, is_folder, quarantine},
+    arrival::{Delivery, deliver, quarantine},
     ledger::{Note, State},
-    manifest::{Manifest, read_manifest},
+    manifest::read_manifest,
     outcome::Outcome,
     pattern::Captures,
-    route::{Completion, Route, choose},
-    transfer::remove_source,
+    route::{Completion, Route},
 };
 use crate::stores::{
     Condition, Fault, StoreError,
     documents::{self, Collection, Document, Key},
     optional,
 };
-
-/// So many quarantined names are kept in a record, which must stay small.
-const MOST_NAMES: usize = 100;
 
 /// Handles a file or a marker of a route that collects datasets.
 ///
@@ -124,15 +119,21 @@ impl<'a> Collecting<'a> {
             }
         };
         let mut record = self.open(marker).await?;
+        let mut files = Vec::new();
+        if matches!(record.body.status, Status::Received | Status::Processing) {
+            files = self.listing(marker).await?;
+        }
         if record.body.status == Status::Received {
-            let files = self.listing(marker).await?;
-            if let Some(reason) = self.missing(marker, manifest.as_ref(), &files) {
+            let missing = self.missing(marker, &record.body, manifest.as_ref(), &files).await?;
+            if let Some(reason) = missing {
                 return self.settle(marker, record, reason).await;
             }
             record = self.start(record, manifest.as_ref(), &files).await?;
         }
         if record.body.status == Status::Processing {
-            record = match self.move_files(marker, manifest.as_ref(), record).await? {
+            let until = record.body.until();
+            files.retain(|file| self.belongs(manifest.as_ref(), until, file));
+            record = match self.move_files(files, record).await? {
                 Moved::All(record) => *record,
                 Moved::Some(reason) => {
                     let note = self.note(Some(reason.clone()));
@@ -144,12 +145,13 @@ impl<'a> Collecting<'a> {
         self.send_marker(marker, captures, &record.body).await
     }
 
-    /// The record of this marker's delivery, a new one if the last delivery had another marker.
+    /// The record of this marker's delivery: the open one, or a new one if the last was closed.
     async fn open(&self, marker: &Source) -> Result<Document<Dataset>, StoreError> {
         let known = self.record().await?;
         let etag = marker.properties.etag.as_str();
         let (delivery, condition) = match known {
             Some(record) if record.body.marker_etag == etag => return Ok(record),
+            Some(record) if record.body.is_open() => return self.take_over(marker, record).await,
             Some(record) => (record.body.delivery + 1, Condition::Matches(record.etag)),
             None => (1, Condition::Absent),
         };
@@ -171,6 +173,28 @@ impl<'a> Collecting<'a> {
         self.save(dataset, &condition).await
     }
 
+    /// Another marker for a delivery that is not closed: its content is looked at anew, and what
+    /// has moved already counts as there.
+    async fn take_over(
+        &self,
+        marker: &Source,
+        record: Document<Dataset>,
+    ) -> Result<Document<Dataset>, StoreError> {
+        let left = match record.body.until() {
+            None => Size::default(),
+            until => {
+                let files = self.listing(marker).await?;
+                Size::of(files.iter().filter(|file| self.belongs(None, until, file)))
+            }
+        };
+        let dataset = Dataset {
+            marker: marker.path.name().to_owned(),
+            marker_etag: marker.properties.etag.as_str().to_owned(),
+            ..record.body.reopened(left)
+        };
+        self.save(dataset, &Condition::Matches(record.etag)).await
+    }
+
     async fn save(
         &self,
         dataset: Dataset,
@@ -190,58 +214,6 @@ impl<'a> Collecting<'a> {
         Ok(Document { key, etag, body: dataset })
     }
 
-    /// The dataset's files: everything in its folder that this route takes, markers excluded.
-    async fn listing(&self, marker: &Source) -> Result<Vec<Source>, StoreError> {
-        let mut files = Vec::new();
-        let mut token = None;
-        loop {
-            let blobs = self.routing.blobs;
-            let page = blobs.list(self.container, &self.folder, token.as_deref()).await?;
-            for listed in page.items {
-                let source = Source { path: listed.path, properties: listed.properties };
-                if source.path != marker.path && self.is_file(&source) {
-                    files.push(source);
-                }
-            }
-            token = page.next;
-            if token.is_none() {
-                return Ok(files);
-            }
-        }
-    }
-
-    fn is_file(&self, source: &Source) -> bool {
-        let routes = &self.routing.active.config.routes;
-        let chosen = choose(routes, &source.path, &source.properties);
-        chosen.is_some_and(|(route, _)| route.name == self.route.name)
-            && !self.route.is_marker(&source.path)
-            && !is_folder(source)
-    }
-
-    /// What the dataset still waits for; `None` when it is complete.
-    fn missing(
-        &self,
-        marker: &Source,
-        manifest: Option<&Manifest>,
-        files: &[Source],
-    ) -> Option<String> {
-        if let Some(manifest) = manifest {
-            let found: BTreeMap<&str, _> =
-                files.iter().map(|file| (self.relative(file), &file.properties)).collect();
-            return manifest.missing(&found);
-        }
-        let newest =
-            files.iter().chain([marker]).map(|file| file.properties.last_modified).max()?;
-        let rested = (self.routing.ledger.now)() - newest;
-        (rested < self.completion.settle)
-            .then(|| format!("its files must rest for {} s", self.completion.settle.as_secs()))
-    }
-
-    /// A file's name inside the dataset's folder, as manifests give it.
-    fn relative<'s>(&self, file: &'s Source) -> &'s str {
-        file.path.name().strip_prefix(&self.folder).unwrap_or(file.path.name())
-    }
-
     async fn settle(
         &self,
         marker: &Source,
@@ -257,129 +229,9 @@ impl<'a> Collecting<'a> {
         Ok(Outcome::Settling(reason))
     }
 
-    /// Fixes which files belong to this delivery.
-    async fn start(
-        &self,
-        record: Document<Dataset>,
-        manifest: Option<&Manifest>,
-        files: &[Source],
-    ) -> Result<Document<Dataset>, StoreError> {
-        let until = files.iter().map(|file| file.properties.last_modified).max();
-        let ours = files.iter().filter(|file| self.belongs(manifest, None, file));
-        let (count, bytes) =
-            ours.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.properties.length));
-        let dataset = Dataset {
-            status: Status::Processing,
-            reason: None,
-            until: until.map(rfc3339),
-            files: count,
-            bytes,
-            ..record.body
-        };
-        self.save(dataset, &Condition::Matches(record.etag)).await
-    }
-
-    fn belongs(
-        &self,
-        manifest: Option<&Manifest>,
-        until: Option<OffsetDateTime>,
-        file: &Source,
-    ) -> bool {
-        match manifest {
-            Some(manifest) => manifest.names(self.relative(file)),
-            None => until.is_none_or(|until| file.properties.last_modified <= until),
-        }
-    }
-
-    /// Moves what is still in the folder, some files at a time, until the deadline.
-    async fn move_files(
-        &self,
-        marker: &Source,
-        manifest: Option<&Manifest>,
-        record: Document<Dataset>,
-    ) -> Result<Moved, StoreError> {
-        let until = record.body.until.as_deref();
-        let until = until.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-        let mut files = self.listing(marker).await?;
-        files.retain(|file| self.belongs(manifest, until, file));
-        let record = Mutex::new(record);
-        let parallel = self.routing.active.config.landing.parallel;
-        let mut moves = stream::iter(files)
-            .take_while(|_| std::future::ready(Instant::now() < self.routing.deadline))
-            .map(async |file| self.move_file(&file, &record).await)
-            .buffer_unordered(parallel);
-        let mut pending = 0_u64;
-        let mut first_error = None;
-        while let Some(moved) = moves.next().await {
-            match moved {
-                Ok(outcome) => pending += u64::from(matches!(outcome, Outcome::Copying(_))),
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
-        }
-        drop(moves);
-        match first_error {
-            Some(error) => Err(error),
-            None if pending > 0 => {
-                Ok(Moved::Some(format!("{pending} of its files are still being copied")))
-            }
-            None if Instant::now() >= self.routing.deadline => {
-                Ok(Moved::Some("its files are on their way; the next sweep goes on".to_owned()))
-            }
-            None => {
-                self.finish(record.into_inner()).await.map(|record| Moved::All(Box::new(record)))
-            }
-        }
-    }
-
-    async fn move_file(
-        &self,
-        file: &Source,
-        record: &Mutex<Document<Dataset>>,
-    ) -> Result<Outcome, StoreError> {
-        let ledger = &self.routing.ledger;
-        if let Some(entry) = ledger.find(&file.path, &file.properties.etag).await?
-            && entry.state.is_final()
-        {
-            remove_source(self.routing.blobs, file, ledger).await?;
-            return Ok(Outcome::Gone);
-        }
-        let captures = self.route.from.captures(&file.path).unwrap_or_default();
-        let note = self.note(None);
-        match deliver(self.routing, self.route, &captures, file, &note).await? {
-            Delivery::Outcome(outcome) => Ok(outcome),
-            Delivery::Refused(reason) => {
-                self.record_quarantine(file, record).await?;
-                quarantine(self.routing, file, &reason, note).await
-            }
-        }
-    }
-
-    /// Says in the record that a file is missing from the delivery, before it leaves the folder: a
-    /// crash in between must not let the marker through.
-    async fn record_quarantine(
-        &self,
-        file: &Source,
-        record: &Mutex<Document<Dataset>>,
-    ) -> Result<(), StoreError> {
-        let mut record = record.lock().await;
-        let mut dataset = record.body.clone();
-        let full = dataset.quarantined.len() >= MOST_NAMES;
-        if full || !dataset.quarantined.insert(self.relative(file).to_owned()) {
-            return Ok(());
-        }
-        *record = self.save(dataset, &Condition::Matches(record.etag.clone())).await?;
-        Ok(())
-    }
-
-    /// Says that the files are in place.
-    async fn finish(&self, record: Document<Dataset>) -> Result<Document<Dataset>, StoreError> {
-        let whole = record.body.quarantined.is_empty();
-        let dataset = Dataset {
-            status: if whole { Status::Ready } else { Status::Quarantined },
-            closed: Some(rfc3339((self.routing.ledger.now)())),
-            ..record.body
-        };
-        self.save(dataset, &Condition::Matches(record.etag)).await
+    /// A file's name inside the dataset's folder, as manifests give it.
+    fn relative<'s>(&self, file: &'s Source) -> &'s str {
+        file.path.name().strip_prefix(&self.folder).unwrap_or(file.path.name())
     }
 
     async fn send_marker(
@@ -406,14 +258,6 @@ impl<'a> Collecting<'a> {
             Delivery::Refused(reason) => quarantine(self.routing, marker, &reason, note).await,
         }
     }
-}
-
-/// How far the files of a delivery came.
-enum Moved {
-    /// All are in place, and the record says so.
-    All(Box<Document<Dataset>>),
-    /// Some are still on their way.
-    Some(String),
 }
 
 fn rfc3339(instant: OffsetDateTime) -> String {

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::routing::Source;
 
 /// Where a dataset's delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,13 +31,14 @@ pub struct Dataset {
     pub route: String,
     /// Where things stand.
     pub status: Status,
-    /// Counts the markers that arrived, from 1.
+    /// Counts the deliveries, from 1.
     pub delivery: u32,
     /// The marker of this delivery, by name in the container.
     pub marker: String,
     /// The marker's version.
     pub marker_etag: String,
-    /// The files of this delivery, known once it is processing.
+    /// The files of this delivery, known once it is processing; while it is received, those that
+    /// have moved already.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -52,4 +56,56 @@ pub struct Dataset {
     /// When its files were in place, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<String>,
+}
+
+impl Dataset {
+    /// Whether its marker has not gone out yet.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.status, Status::Received | Status::Processing)
+    }
+
+    /// The last instant at which a file of this delivery landed.
+    pub(super) fn until(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::parse(self.until.as_deref()?, &Rfc3339).ok()
+    }
+
+    /// The record when its content must be looked at anew and this much of it has not moved.
+    pub(super) fn reopened(self, left: Size) -> Self {
+        let moved = Size { files: self.files, bytes: self.bytes }.less(left);
+        Self {
+            status: Status::Received,
+            files: moved.files,
+            bytes: moved.bytes,
+            until: None,
+            reason: None,
+            ..self
+        }
+    }
+}
+
+/// How much some files are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+impl Size {
+    pub(super) fn of<'a>(files: impl IntoIterator<Item = &'a Source>) -> Self {
+        let mut size = Self::default();
+        files.into_iter().for_each(|file| size.add(file));
+        size
+    }
+
+    pub(super) fn add(&mut self, file: &Source) {
+        self.files += 1;
+        self.bytes += file.properties.length;
+    }
+
+    pub(super) fn less(self, other: Self) -> Self {
+        Self {
+            files: self.files.saturating_sub(other.files),
+            bytes: self.bytes.saturating_sub(other.bytes),
+        }
+    }
 }
