@@ -12,6 +12,7 @@ use lakehand::{
 
 use crate::{
     check::Check,
+    keys::Keys,
     serve::{open_app, serve},
 };
 
@@ -49,6 +50,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make and rotate the keys of a local keyring
+    #[command(subcommand)]
+    Keys(Keys),
     /// Write a deployable app root
     Package {
         /// The folder to write
@@ -81,6 +85,7 @@ impl Command {
             }
             Self::Check(check) => answer(block_on(check.run(environment))),
             Self::Trace { blob, json } => answer(block_on(print_trace(environment, blob, json))),
+            Self::Keys(keys) => answer(keys.run()),
             Self::Package { folder, config, local, force } => {
                 let options = package::Options { folder, config, local, force };
                 answer(package::package(&options).map(|package| println!("{package}")))

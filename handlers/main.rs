@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod keys;
 mod serve;
 
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ Examples:
   lakehand check                          validate lakehand.toml and the settings
   lakehand check landing/sales/x.csv      say where that name would go, and why
   lakehand trace landing/sales/x.csv      every step of one blob, from the ledger
+  lakehand keys init --keyring keyring.json --key pii
+                                          make a key for column encryption
   lakehand package app --local            write an app root for `func start`";
 
 fn main() -> ExitCode {
