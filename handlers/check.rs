@@ -38,7 +38,7 @@ impl Check {
     /// # Errors
     /// Every problem of the settings and the configuration, a line each.
     pub(crate) async fn run(self, environment: Environment) -> Result<(), String> {
-        let environment = with_local_settings(environment)?;
+        let environment = with_local_settings(environment, None)?;
         let settings = Settings::read(&environment);
         let source = self.source(settings.as_ref().ok());
         let mut complaints: Vec<String> = match &settings {

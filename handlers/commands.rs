@@ -1,12 +1,15 @@
 //! What each command does; all but `serve` and `dev` print and end.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Subcommand;
 use lakehand::{
     host::{dev, package},
     routing::trace::trace,
-    settings::Environment,
+    settings::{Environment, Settings},
     stores::blobs::BlobPath,
 };
 
@@ -46,6 +49,9 @@ pub(crate) enum Command {
     Trace {
         /// The blob where it landed, as container/name
         blob: BlobPath,
+        /// The folder of the lake [default: lake]
+        #[arg(long, value_name = "DIR")]
+        lake: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -84,7 +90,9 @@ impl Command {
                 answer(block_on(dev::run(options, environment)))
             }
             Self::Check(check) => answer(block_on(check.run(environment))),
-            Self::Trace { blob, json } => answer(block_on(print_trace(environment, blob, json))),
+            Self::Trace { blob, lake, json } => {
+                answer(block_on(print_trace(environment, lake, blob, json)))
+            }
             Self::Keys(keys) => answer(keys.run()),
             Self::Package { folder, config, local, force } => {
                 let options = package::Options { folder, config, local, force };
@@ -109,17 +117,38 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Local commands work on the local lake unless the environment names an account.
-pub(crate) fn with_local_settings(environment: Environment) -> Result<Environment, String> {
-    dev::local_environment(environment, None).map_err(|error| error.to_string())
+pub(crate) fn with_local_settings(
+    environment: Environment,
+    lake: Option<&Path>,
+) -> Result<Environment, String> {
+    dev::local_environment(environment, lake).map_err(|error| error.to_string())
 }
 
-async fn print_trace(environment: Environment, blob: BlobPath, json: bool) -> Result<(), String> {
-    let app = open_app(with_local_settings(environment)?).map_err(|error| error.to_string())?;
+async fn print_trace(
+    environment: Environment,
+    lake: Option<PathBuf>,
+    blob: BlobPath,
+    json: bool,
+) -> Result<(), String> {
+    let environment = with_local_settings(environment, lake.as_deref())?;
+    let folder = Settings::read(&environment).map(|settings| settings.lake);
+    if let Ok(folder) = folder.map(|folder| folder.join(".lakehand"))
+        && !folder.is_dir()
+    {
+        let lake = folder.parent().unwrap_or(&folder).display();
+        return Err(format!(
+            "there is no ledger in {lake}; name the lake's folder with --lake or LAKEHAND_LAKE"
+        ));
+    }
+    let app = open_app(environment).map_err(|error| error.to_string())?;
     let trace = trace(&app.ledger(None), blob).await.map_err(|error| error.to_string())?;
     if json {
         println!("{}", serde_json::to_string_pretty(&trace).map_err(|error| error.to_string())?);
     } else if trace.value.is_empty() {
-        return Err(format!("the ledger does not know {}", trace.blob));
+        return Err(format!(
+            "the ledger does not know {}; give the name under which it landed",
+            trace.blob
+        ));
     } else {
         print!("{trace}");
     }

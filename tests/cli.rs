@@ -86,6 +86,11 @@ fn trace_tells_what_it_knows_and_says_when_it_knows_nothing() {
     let folder = folder_with(EXAMPLE);
     let output = run(folder.path(), &["trace", "landing/never"], &[]);
     assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("there is no ledger in lake"), "{}", err(&output));
+    assert!(!folder.path().join("lake").exists(), "a question makes nothing");
+    std::fs::create_dir_all(folder.path().join("lake/.lakehand")).unwrap();
+    let output = run(folder.path(), &["trace", "landing/never"], &[]);
+    assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("does not know landing/never"));
 }
 

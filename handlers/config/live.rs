@@ -20,6 +20,9 @@ use super::{Config, Problem, Surroundings};
 /// How long a version is used before asking whether there is a newer one.
 const RECHECK: Duration = Duration::from_secs(5);
 
+/// The same for a file, which costs nothing to ask.
+const RECHECK_FILE: Duration = Duration::from_secs(1);
+
 /// The longest configuration that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
 
@@ -125,7 +128,11 @@ impl LiveConfig {
     /// Whether a look is due; claims it, so that of many callers only one looks.
     fn is_due(&self) -> bool {
         let mut state = self.lock();
-        let due = state.checked.is_none_or(|checked| checked.elapsed() >= RECHECK);
+        let pause = match self.source {
+            ConfigSource::File(_) => RECHECK_FILE,
+            ConfigSource::Blob(_) => RECHECK,
+        };
+        let due = state.checked.is_none_or(|checked| checked.elapsed() >= pause);
         if due && state.config.is_some() {
             state.checked = Some(Instant::now());
         }

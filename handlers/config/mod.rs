@@ -109,7 +109,13 @@ impl Config {
         );
         root.finish();
         let own_container = around.own_container.map(str::to_owned);
-        let found = problems.into_sorted();
+        let mut found = problems.into_sorted();
+        // An editor that empties a file before it writes must not send every file away.
+        if found.is_empty() && routes.is_empty() && policies.is_empty() {
+            let message =
+                "there is no [[route]] and no [[policy]]: every file would go to the quarantine";
+            found.push(Problem { line: 1, column: 1, message: message.to_owned() });
+        }
         if found.is_empty() {
             Ok(Self { landing, accounts, policies, reach, routes, own_container })
         } else {

@@ -19,6 +19,9 @@ fn problems(text: &str) -> Vec<String> {
     parse_with(text, &[], None).unwrap_err()
 }
 
+const ROUTE: &str =
+    "[[route]]\nname = \"all\"\nfrom = \"landing/{file...}\"\nto = \"processing/{file}\"\n";
+
 /// Each expected problem is a place and a piece of its text.
 fn assert_problems(found: &[String], expected: &[(&str, &str)]) {
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -39,9 +42,12 @@ fn the_example_is_valid_and_shows_every_kind_of_route() {
 }
 
 #[test]
-fn an_empty_file_has_defaults_and_no_routes() {
-    let config = parse_with("", &[], None).unwrap();
-    assert!(config.is_landing("landing") && config.routes.is_empty());
+fn an_empty_file_is_refused_and_a_route_is_enough() {
+    for empty in ["", "# rules\n", "[landing]\nparallel = 3\n"] {
+        assert_problems(&problems(empty), &[("1:1", "there is no [[route]]")]);
+    }
+    let config = parse_with(ROUTE, &[], None).unwrap();
+    assert!(config.is_landing("landing"));
     assert_eq!(config.landing.quarantine.text(), QUARANTINE);
 }
 
@@ -136,7 +142,7 @@ fn an_account_is_named_by_its_setting_and_never_written_down() {
     );
     let settings = [("LAKEHAND_ARCHIVE", connection.as_str()), ("AzureWebJobsStorage", "x")];
     let read = |value: &str| {
-        let text = format!("[[account]]\nname = \"archive\"\nconnection = \"{value}\"\n");
+        let text = format!("[[account]]\nname = \"archive\"\nconnection = \"{value}\"\n{ROUTE}");
         parse_with(&text, &settings, None)
     };
     let config = read("%LAKEHAND_ARCHIVE%").unwrap();

@@ -67,6 +67,13 @@ impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for entry in &self.value {
             writeln!(f, "{}  version {}  {} bytes", entry.blob, entry.etag, entry.length)?;
+            let facts =
+                [("route", &entry.route), ("dataset", &entry.dataset), ("reason", &entry.reason)];
+            for (name, value) in facts {
+                if let Some(value) = value {
+                    writeln!(f, "  {name}: {value}")?;
+                }
+            }
             for step in &entry.steps {
                 write!(f, "  {}  {}", step.at, step.step)?;
                 if let Some(detail) = &step.detail {

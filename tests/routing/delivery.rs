@@ -433,7 +433,8 @@ async fn a_blob_that_is_still_being_copied_into_the_landing_zone_waits() {
 /// A name cannot lead a file to where the rules lie, also not by way of the quarantine.
 #[tokio::test]
 async fn no_name_reaches_the_rules() {
-    let mut lake = Lake::new("[landing]\nquarantine = \"{path}/x\"\n").await;
+    let nothing = MOVE.replace("landing/{set}/{file...}", "landing/nothing/{set}/{file...}");
+    let mut lake = Lake::new(&format!("[landing]\nquarantine = \"{{path}}/x\"\n{nothing}")).await;
     lake.active.config.own_container = Some("rules".to_owned());
     lake.write("landing/rules/more", "mine").await;
     lake.write("landing/landing/more", "loop").await;

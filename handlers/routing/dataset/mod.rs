@@ -44,11 +44,20 @@ pub async fn receive(
         return quarantine(routing, source, "it lies in no dataset's folder", Note::default())
             .await;
     };
-    if route.is_marker(&source.path) {
-        return collection.close(source, captures).await;
+    for _ in 0..RIVALS {
+        match collection.receive(captures, source).await {
+            // Another worker is at the same dataset: the next look meets its result.
+            Err(error) if matches!(error.fault, Fault::AlreadyExists | Fault::Changed) => {}
+            other => return other,
+        }
     }
-    collection.wait(source, captures).await
+    let detail = "other workers keep changing its record; try again";
+    Err(StoreError::new(Fault::Unavailable, "close", collection.id(), detail))
 }
+
+/// So often a delivery looks again after a rival changed the record; each loss means that a rival
+/// went a step further.
+const RIVALS: usize = 8;
 
 /// One dataset at work.
 struct Collecting<'a> {
@@ -64,6 +73,13 @@ impl<'a> Collecting<'a> {
         let completion = route.complete.as_ref()?;
         let folder = route.from.folder(&source.path)?;
         Some(Self { routing, route, completion, container: source.path.container(), folder })
+    }
+
+    async fn receive(&self, captures: &Captures, source: &Source) -> Result<Outcome, StoreError> {
+        if self.route.is_marker(&source.path) {
+            return self.close(source, captures).await;
+        }
+        self.wait(source, captures).await
     }
 
     fn id(&self) -> String {
@@ -203,14 +219,7 @@ impl<'a> Collecting<'a> {
         let key = self.key();
         let body = documents::body_of(&key, &dataset)?;
         let documents = self.routing.ledger.documents;
-        let etag = documents.put(Collection::Datasets, &key, &body, condition, None).await;
-        let etag = etag.map_err(|error| match error.fault {
-            // Another worker is at the same dataset: the next try meets its result.
-            Fault::AlreadyExists | Fault::Changed => {
-                StoreError { fault: Fault::Unavailable, ..error }
-            }
-            _ => error,
-        })?;
+        let etag = documents.put(Collection::Datasets, &key, &body, condition, None).await?;
         Ok(Document { key, etag, body: dataset })
     }
 
