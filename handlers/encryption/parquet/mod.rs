@@ -1,8 +1,8 @@
 //! Parquet: columns are protected page by page, and everything else is carried over as bytes.
 //!
-//! Reading order: [`footer`] and [`schema`] say what is in a file, [`feed`] turns it into steps,
-//! [`pipeline`] runs them, [`worker`] changes a page, [`tail`] and [`rewrite`] finish the file,
-//! [`verify`] looks at it with other eyes.
+//! Reading order: `footer` and `schema` say what is in a file, `feed` turns it into steps,
+//! `pipeline` runs them, `worker` changes a page, `tail` and `rewrite` finish the file,
+//! `verify` looks at it with other eyes.
 //!
 //! The crate `parquet` is those other eyes. It does not read here, because its decoders trust a
 //! file: they allocate and decompress what it says before they look whether that can be true. And
