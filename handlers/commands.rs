@@ -12,6 +12,8 @@ use lakehand::{
 
 use crate::{
     check::Check,
+    files::{Decrypt, Encrypt, Inspect},
+    keys::Keys,
     serve::{open_app, serve},
 };
 
@@ -49,6 +51,15 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Protect columns of a file on this machine
+    Encrypt(Encrypt),
+    /// Open protected columns of a file on this machine
+    Decrypt(Decrypt),
+    /// Say what in a file is protected, how, under which key
+    Inspect(Inspect),
+    /// Make, rotate and reveal keys
+    #[command(subcommand)]
+    Keys(Keys),
     /// Write a deployable app root
     Package {
         /// The folder to write
@@ -81,6 +92,10 @@ impl Command {
             }
             Self::Check(check) => answer(block_on(check.run(environment))),
             Self::Trace { blob, json } => answer(block_on(print_trace(environment, blob, json))),
+            Self::Encrypt(encrypt) => answer(block_on(encrypt.run(environment))),
+            Self::Decrypt(decrypt) => answer(block_on(decrypt.run(environment))),
+            Self::Inspect(inspect) => answer(inspect.run()),
+            Self::Keys(keys) => answer(block_on(keys.run(environment))),
             Self::Package { folder, config, local, force } => {
                 let options = package::Options { folder, config, local, force };
                 answer(package::package(&options).map(|package| println!("{package}")))

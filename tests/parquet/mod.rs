@@ -1,7 +1,7 @@
 //! The Parquet engine, on files that the crate `parquet` writes and reads.
 
-mod files;
-mod fixtures;
+pub(crate) mod files;
+pub(crate) mod fixtures;
 mod hostile;
 mod leaks;
 mod memory;
