@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parquet::{
-    basic::{Compression, Encoding, Type},
+    basic::{Compression, Encoding, Repetition, Type},
     data_type::{ByteArray, FixedLenByteArray, Int96},
     errors::Result,
     file::{
@@ -49,8 +49,8 @@ const SCHEMA: &str = "message everything {
     optional binary raw;
     optional group customer {
         optional group address { optional binary street (STRING); }
-        repeated int32 marks;
     }
+    repeated int32 marks;
     optional group tags (LIST) { repeated group list { optional binary element (STRING); } }
     optional group scores (MAP) { repeated group key_value { required binary key (STRING); optional int64 value; } }
 }";
@@ -156,7 +156,8 @@ fn levels(row: usize, column: &ColumnDescriptor) -> Vec<(i16, i16)> {
         (_, 0) => vec![(deepest, 0)],
         (1, _) => vec![(1, 0)],
         _ => {
-            let optional = column.self_type().is_optional();
+            let info = column.self_type().get_basic_info();
+            let optional = info.repetition() == Repetition::OPTIONAL;
             let level = |entry: usize| match optional && entry == 2 {
                 true => (deepest - 1, 1),
                 false => (deepest, i16::from(entry > 0)),
@@ -245,8 +246,8 @@ fn value(column: &ColumnDescriptor, seed: usize, at: usize) -> Vec<u8> {
         1 => vec![0xff; width],
         2 => [vec![0xff; width - 1], vec![0x7f]].concat(),
         3 => [vec![0; width - 1], vec![0x80]].concat(),
-        _ if at % 3 == 0 => vec![at as u8 % 7; width],
-        _ => mixed[..width].to_vec(),
+        _ if at.is_multiple_of(3) => vec![at as u8 % 7; width],
+        _ => mixed.iter().copied().cycle().take(width).collect(),
     }
 }
 
@@ -254,7 +255,7 @@ fn bytes(column: &ColumnDescriptor, seed: usize, at: usize, mixed: &[u8]) -> Vec
     match column.name() {
         // In their shortest form, so that they are the same bytes when they come back.
         "price_bytes" => [vec![1 + at as u8 % 100], mixed[..at % 16].to_vec()].concat(),
-        "raw" | "packed" if at % 2 == 0 => mixed[..at % 17].to_vec(),
+        "raw" | "packed" if at.is_multiple_of(2) => mixed[..at % 17].to_vec(),
         "city" => format!("secret city {} of {seed}", at % 9).into_bytes(),
         _ if at == 0 => Vec::new(),
         _ => format!("secret {seed} number {at} äöü").into_bytes(),

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf};
 
 use lakehand::encryption::{engine::EngineError, parquet::columns};
 
-use super::{Bytes, files, open, paths, protect};
+use super::{Bytes, files, open, paths, protect, python::Python};
 
 fn folder(name: &str) -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -34,26 +34,36 @@ fn files_of(name: &str) -> Vec<(String, Bytes)> {
 }
 
 /// Protects a part of the columns and compares everything with the file it was made from.
-fn run(file: &Bytes, wanted: impl Fn(usize) -> bool) -> Result<(), EngineError> {
+fn run(
+    file: &Bytes,
+    wanted: impl Fn(usize) -> bool,
+    python: &mut Option<Python>,
+) -> Result<(), EngineError> {
     let all = paths(file);
     let chosen: Vec<_> = all.iter().enumerate().filter(|(leaf, _)| wanted(*leaf)).collect();
     let chosen: Vec<_> = chosen.into_iter().map(|(_, path)| path.as_str()).collect();
     let (protected, _) = protect(file, &chosen)?;
     let opened = open(&protected, &chosen)?;
-    for leaf in 0..all.len() {
+    for (leaf, path) in all.iter().enumerate() {
         let Ok(old) = files::read(file, leaf) else {
-            println!("    the crate cannot read {}", all[leaf]);
+            println!("    the crate cannot read {path}");
             continue;
         };
         let now = files::read(&protected, leaf).unwrap();
         if wanted(leaf) {
-            assert_eq!(old.definitions, now.definitions, "{}", all[leaf]);
-            assert_eq!(old.repetitions, now.repetitions, "{}", all[leaf]);
-            assert!(now.values.iter().all(|cell| cell.len() >= 28), "{}", all[leaf]);
+            assert_eq!(old.definitions, now.definitions, "{path}");
+            assert_eq!(old.repetitions, now.repetitions, "{path}");
+            assert!(now.values.iter().all(|cell| cell.len() >= 28), "{path}");
         } else {
-            assert_eq!(old, now, "{}", all[leaf]);
+            assert_eq!(old, now, "{path}");
         }
-        assert_eq!(old, files::read(&opened, leaf).unwrap(), "{}", all[leaf]);
+        assert_eq!(old, files::read(&opened, leaf).unwrap(), "{path}");
+    }
+    let compared =
+        python.as_mut().map(|it| it.compare([file, &protected, &opened], &chosen, false));
+    match compared.unwrap_or(Ok(())) {
+        Err(error) if error.starts_with("skipped") => println!("    {error}"),
+        compared => assert_eq!(compared, Ok(())),
     }
     Ok(())
 }
@@ -74,27 +84,30 @@ const REFUSED: [(&str, &str); 12] = [
     ("rle-dict-uncompressed-corrupt-checksum.parquet", "another checksum"),
 ];
 
-fn check(name: &str, file: &Bytes) {
+fn check(name: &str, file: &Bytes, python: &mut Option<Python>) {
+    println!("{name}");
     let reason = REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason);
     let reason = reason.or(name.ends_with(".encrypted").then_some("Modular Encryption"));
     if let Some(reason) = reason {
-        let error = columns(file).and_then(|_| run(file, |_| true)).unwrap_err().to_string();
+        let error =
+            columns(file).and_then(|_| run(file, |_| true, python)).unwrap_err().to_string();
         return assert!(error.contains(reason), "{name}: {error}");
     }
     let rounds: [fn(usize) -> bool; 3] = [|_| true, |leaf| leaf % 2 == 0, |leaf| leaf % 2 == 1];
     for wanted in rounds {
-        run(file, wanted).unwrap_or_else(|error| panic!("{name}: {error}"));
+        run(file, wanted, python).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
 
 #[test]
 fn published_files_pass_or_are_refused() {
+    let mut python = Python::start();
     for folder in ["data", "data/geospatial", "data/aes256"] {
-        files_of(folder).iter().for_each(|(name, file)| check(name, file));
+        files_of(folder).iter().for_each(|(name, file)| check(name, file, &mut python));
     }
 }
 
 #[test]
 fn published_bad_files_do_not_panic() {
-    files_of("bad_data").iter().for_each(|(name, file)| check(name, file));
+    files_of("bad_data").iter().for_each(|(name, file)| check(name, file, &mut None));
 }

@@ -1,7 +1,7 @@
 //! Numbers of a few bits each: what levels, dictionary indices and deltas are written as.
 //! (Parquet's encodings document; all of it is least significant bit first.)
 
-use super::thrift::Malformed;
+use super::wire::Malformed;
 
 /// The number of so many bits, 64 at most, that begins at this bit.
 pub(super) fn unpack(bytes: &[u8], bit: usize, width: u32) -> Option<u64> {
@@ -221,7 +221,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), width in 0u32..=32) {
-            drop(Hybrid::new(&bytes, width).fill(&mut [0; 100]));
+            let _ = Hybrid::new(&bytes, width).fill(&mut [0; 100]);
         }
     }
 

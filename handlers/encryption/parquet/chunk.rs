@@ -6,8 +6,9 @@ use super::{
     fields::{column_chunk, column_metadata, row_group},
     footer::{MAGIC, check_fields, invalid, unsupported},
     schema::Leaf,
-    thrift::{Malformed, Struct},
+    thrift::Struct,
     types::type_number,
+    wire::Malformed,
 };
 use crate::encryption::engine::EngineError;
 

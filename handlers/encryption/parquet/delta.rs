@@ -4,7 +4,7 @@
 
 use super::{
     bits::{split, unpack, varint},
-    thrift::Malformed,
+    wire::Malformed,
 };
 
 /// Numbers of 64 bits; those of 32 bits are their lower half.

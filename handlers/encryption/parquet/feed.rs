@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use super::{
-    cells::{Column, Shared, Task},
+    change::Column,
     chunk::{self, Chunk},
     footer::{FileMetadata, invalid},
     memory::Memory,
     page::{Header, Kind},
-    thrift::Malformed,
     window::Window,
+    wire::Malformed,
+    worker::{Shared, Task},
 };
 use crate::encryption::engine::{EngineError, Source};
 

@@ -3,7 +3,8 @@
 use super::{
     fields::file,
     schema::Schema,
-    thrift::{Cursor, Malformed, Struct},
+    thrift::Struct,
+    wire::{Cursor, Malformed},
 };
 use crate::encryption::{
     engine::{EngineError, Source},

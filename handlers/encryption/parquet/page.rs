@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::{
     footer::invalid,
-    thrift::{Cursor, Malformed, Struct},
+    thrift::Struct,
     window::Window,
+    wire::{Cursor, Malformed},
 };
 use crate::encryption::engine::EngineError;
 

@@ -14,13 +14,15 @@ use std::{
 };
 
 use super::{
-    cells::{Column, Done, Task, Worker, empty_page},
+    cells::{Done, empty_page},
+    change::Column,
     chunk::Chunk,
     feed::{Feed, Next, Step, wrong_count},
     footer::invalid,
     memory::Memory,
     page::Header,
     window::Window,
+    worker::{Task, Worker},
 };
 use crate::encryption::engine::{EngineError, Source, Totals};
 

@@ -7,8 +7,9 @@ use super::{
     page::{PLAIN, RLE},
     pipeline::Place,
     tail::{Range, Tail},
-    thrift::{Malformed, Struct, integers, kind},
+    thrift::{Struct, integers},
     types::type_number,
+    wire::{Malformed, kind},
 };
 use crate::encryption::{canonical::Physical, engine::EngineError};
 

@@ -3,8 +3,9 @@
 use super::{
     fields::element,
     footer::{invalid, unsupported},
-    thrift::{Malformed, Struct},
+    thrift::Struct,
     types::{BYTE_ARRAY, read_type},
+    wire::Malformed,
 };
 use crate::encryption::{canonical::Kind, engine::EngineError};
 

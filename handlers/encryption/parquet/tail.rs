@@ -9,8 +9,9 @@ use super::{
     footer::{FileMetadata, check_fields, invalid},
     memory::Memory,
     pipeline::{Output, PagePlace, Place},
-    thrift::{Cursor, Malformed, Struct, kind},
+    thrift::Struct,
     window::Window,
+    wire::{Cursor, Malformed, kind},
 };
 use crate::encryption::engine::{EngineError, Source};
 

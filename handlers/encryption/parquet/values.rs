@@ -2,10 +2,12 @@
 
 use super::{
     bits::{Hybrid, split, unpack},
+    change::Column,
     delta::{Deltas, Lengths, Prefixes},
     footer::{invalid, unsupported},
-    page::PLAIN,
-    thrift::Malformed,
+    memory::Memory,
+    page::{Header, PLAIN},
+    wire::Malformed,
 };
 use crate::encryption::{
     canonical::{Kind, Physical},
@@ -15,38 +17,39 @@ use crate::encryption::{
 /// How many dictionary indices are read at once.
 const BATCH: usize = 256;
 
-/// The texts of a dictionary, and where each one ends.
+/// The texts of a dictionary, or what they become, and where each one ends.
 #[derive(Debug)]
 pub(super) struct Dictionary {
-    texts: Vec<u8>,
+    entries: Vec<u8>,
     ends: Vec<u32>,
+    is_changed: bool,
 }
 
 impl Dictionary {
-    /// Reads a dictionary page, whose texts may take so many bytes.
+    /// Reads a dictionary page of a column. Where equal values become equal cells, these are made
+    /// here, once.
     pub(super) fn read(
-        kind: Kind,
-        encoding: i64,
+        column: &mut Column,
+        header: &Header,
         bytes: &[u8],
-        count: u32,
-        allowed: usize,
+        memory: &Memory,
     ) -> Result<Self, EngineError> {
-        if !matches!(encoding, PLAIN | PLAIN_DICTIONARY) {
+        if !matches!(header.encoding, PLAIN | PLAIN_DICTIONARY) {
             return Err(unsupported("a dictionary", "its values are not plain"));
         }
-        let (mut texts, mut ends) = (Vec::new(), Vec::new());
-        let mut values = Values::plain(kind, bytes);
-        for _ in 0..count {
-            texts.extend_from_slice(values.next()?);
-            ends.push(texts.len() as u32);
-            let needed = texts.len() + ends.len() * size_of::<u32>();
-            if needed > allowed {
-                let subject = "a dictionary".to_owned();
-                let (needed, allowed) = (needed as u64, allowed as u64);
-                return Err(EngineError::TooLarge { subject, needed, allowed });
+        let is_changed = column.changes_dictionary();
+        let (mut entries, mut ends) = (Vec::new(), Vec::new());
+        let mut values = Values::plain(column.read.kind, bytes);
+        for _ in 0..header.values {
+            let text = values.next()?;
+            match is_changed {
+                true => column.append(text, &mut entries, &mut 0)?,
+                false => entries.extend_from_slice(text),
             }
+            ends.push(entries.len() as u32);
+            memory.check(entries.len() + size_of_val(&*ends), || "a dictionary".to_owned())?;
         }
-        Ok(Self { texts, ends })
+        Ok(Self { entries, ends, is_changed })
     }
 
     fn get(&self, index: u32) -> Result<&[u8], EngineError> {
@@ -54,7 +57,7 @@ impl Dictionary {
         let end =
             self.ends.get(index).ok_or_else(|| invalid("a value is not in the dictionary"))?;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Ok(&self.texts[start as usize..*end as usize])
+        Ok(&self.entries[start as usize..*end as usize])
     }
 }
 
@@ -164,6 +167,11 @@ impl<'a> Values<'a> {
             _ => return Err(unsupported("a column's encoding", "it is unknown for its type")),
         };
         Ok(Self { kind, encoded, text: Vec::new() })
+    }
+
+    /// Whether what follows are not texts, but what they become.
+    pub(super) fn are_changed(&self) -> bool {
+        matches!(&self.encoded, Encoded::Indices { dictionary, .. } if dictionary.is_changed)
     }
 
     /// The text of the next value.
