@@ -60,7 +60,7 @@ impl Keys {
             Self::Init { keyring, key } => {
                 let made = LocalKeyring::new(&keyring).init(&key, OffsetDateTime::now_utc());
                 made.map_err(|error| error.to_string())?;
-                println!("{}: made {key}, version 1", keyring.display());
+                println!("{}: key {key}, version 1", keyring.display());
                 Ok(())
             }
             Self::Rotate { keyring, key } => rotate(environment, keyring, &key).await,
@@ -83,7 +83,10 @@ async fn rotate(environment: Environment, keyring: PathBuf, key: &str) -> Result
     let version = rotated.map_err(|error| error.to_string())?;
     let keys = tools.keys().map_err(|error| error.to_string())?;
     let rewrapped = keys.rewrap_named(key).await.map_err(|error| error.to_string())?;
-    println!("{key} has version {version}; {rewrapped} named data keys are wrapped anew");
+    println!("{}: key {key}, version {version}", keyring.display());
+    if rewrapped > 0 {
+        println!("{rewrapped} named data keys are wrapped anew");
+    }
     Ok(())
 }
 

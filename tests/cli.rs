@@ -90,6 +90,22 @@ fn trace_tells_what_it_knows_and_says_when_it_knows_nothing() {
 }
 
 #[test]
+fn keys_are_made_once_and_rotated_and_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = |verb: &str| {
+        run(folder.path(), &["keys", verb, "--keyring", "keyring.json", "--key", "pii"], &[])
+    };
+    assert_eq!(keys("rotate").status.code(), Some(1), "there is none yet");
+    assert_eq!(out(&keys("init")).trim(), "keyring.json: key pii, version 1");
+    assert!(err(&keys("init")).contains("has it already"));
+    assert_eq!(out(&keys("rotate")).trim(), "keyring.json: key pii, version 2");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(folder.path().join("keyring.json")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
 fn wrong_use_ends_with_2_and_help_shows_examples() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&["chekc"][..], &["trace"], &["check", "no-slash"], &["dev", "--port", "x"]] {

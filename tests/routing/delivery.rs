@@ -444,3 +444,18 @@ async fn no_name_reaches_the_rules() {
     assert_eq!(lake.names("rules").await, [""; 0]);
     assert_eq!(lake.names("landing").await.len(), 2, "nothing is lost either");
 }
+
+#[tokio::test]
+async fn a_person_finds_the_ledger_with_any_sqlite_tool() {
+    let lake = Lake::new(MOVE).await;
+    lake.write("landing/sales/x.csv", "1").await;
+    lake.arrive("landing/sales/x.csv").await.unwrap();
+    let file = lake.folder.path().join(".lakehand/lakehand.db");
+    let database = rusqlite::Connection::open(file).unwrap();
+    let one = |query: &str| -> String { database.query_row(query, [], |row| row.get(0)).unwrap() };
+    assert_eq!(
+        one("SELECT state || ' ' || destination FROM ledger"),
+        format!("delivered {TARGET}")
+    );
+    assert_eq!(one("SELECT group_concat(step) FROM steps"), "delivered,sourceRemoved");
+}

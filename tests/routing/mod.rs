@@ -39,7 +39,7 @@ use self::flaky::Flaky;
 
 /// A lake with a landing container, and the rules of one test.
 pub(crate) struct Lake {
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
     pub(crate) blobs: Arc<Flaky>,
     pub(crate) tools: Tools,
     pub(crate) documents: Arc<dyn Documents>,
@@ -78,7 +78,7 @@ impl Lake {
             memory: 16 << 20,
         };
         Self {
-            _folder: folder,
+            folder,
             blobs,
             tools,
             documents,

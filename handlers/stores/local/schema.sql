@@ -29,3 +29,27 @@ CREATE TABLE messages (
 ) STRICT;
 
 CREATE INDEX messages_by_turn ON messages (queue, next_visible, id);
+
+-- For people: one line per blob version that arrived, and one per step it took.
+
+CREATE VIEW ledger AS
+SELECT body ->> 'blob'        AS blob,
+       body ->> 'state'       AS state,
+       body ->> 'route'       AS route,
+       body ->> 'destination' AS destination,
+       body ->> 'reason'      AS reason,
+       body ->> 'length'      AS length,
+       modified
+FROM documents
+WHERE collection = 'ledger'
+ORDER BY modified;
+
+CREATE VIEW steps AS
+SELECT body ->> 'blob'                AS blob,
+       step.value ->> 'at'            AS at,
+       step.value ->> 'step'          AS step,
+       step.value ->> 'detail'        AS detail,
+       step.value ->> 'invocationId'  AS invocation_id
+FROM documents, json_each(body, '$.steps') AS step
+WHERE collection = 'ledger'
+ORDER BY at;

@@ -1,0 +1,46 @@
+//! Measures the built worker from outside and writes what it finds to `docs/benchmarks.md`:
+//! `cargo bench --bench measurements`, or with `-- start`, `-- routing` or `-- memory` at its end
+//! one part alone, which is only printed.
+#![expect(clippy::unwrap_used, reason = "a measurement fails by panicking")]
+
+mod azurite;
+mod machine;
+mod memory;
+mod peer;
+mod process;
+mod routing;
+mod start;
+mod table;
+mod worker;
+
+use std::{fs, path::Path};
+
+/// Where the results go, from the repository root.
+const RESULTS: &str = "docs/benchmarks.md";
+
+#[tokio::main]
+async fn main() {
+    let (flags, parts): (Vec<_>, Vec<_>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    if !flags.iter().any(|flag| flag == "--bench") {
+        return println!("nothing is measured: `cargo test` runs this too, `cargo bench` means it");
+    }
+    let wanted = parts.into_iter().next();
+    let wants = |part| wanted.as_deref().is_none_or(|wanted| wanted == part);
+    let mut report = machine::description();
+    if wants("start") {
+        report += &start::measure();
+    }
+    if wants("routing") {
+        report += &routing::measure().await;
+    }
+    if wants("memory") {
+        report += &memory::measure().await;
+    }
+    println!("{report}");
+    if wanted.is_none() {
+        let results = Path::new(env!("CARGO_MANIFEST_DIR")).join(RESULTS);
+        fs::create_dir_all(results.parent().unwrap()).unwrap();
+        fs::write(results, report).unwrap();
+    }
+}
