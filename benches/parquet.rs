@@ -6,51 +6,38 @@
 //! ```
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
-use std::{
-    collections::BTreeMap, fs::File, ops::ControlFlow, os::unix::fs::FileExt, time::Instant,
-};
+use std::{collections::BTreeMap, fs::File, ops::ControlFlow, time::Instant};
 
 use lakehand::encryption::{
     cell::{ColumnKeys, DataKey, Opener, Protector},
-    engine::{ProtectedWith, Source, Totals, Work},
+    engine::{OpenedWith, Opening, ProtectedWith, Totals, Work},
     envelope::{Envelope, ProtectedColumn, VERSION},
     parquet,
     policy::{Method, Output, Planned, Rule},
+    streams::FileSource,
 };
 
 const KEY: [u8; 32] = [7; 32];
 const MEMORY: usize = 128 << 20;
-
-struct Opened(File);
-
-impl Source for Opened {
-    fn length(&self) -> u64 {
-        self.0.metadata().unwrap().len()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
-        self.0.read_exact_at(buffer, offset)
-    }
-}
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).filter(|text| text != "--bench").collect();
     let [action, input, output, columns] = arguments.as_slice() else {
         return println!("protect or open, a file to read, a file to write, columns");
     };
-    let source = Opened(File::open(input).unwrap());
+    let source = FileSource::open(input.as_ref()).unwrap();
     let paths: Vec<String> = columns.split(',').map(str::to_owned).collect();
     let start = Instant::now();
     let totals = match action.as_str() {
         "protect" => protect(&source, output, &paths),
         _ => open(&source, output, &paths),
     };
-    let written = Opened(File::open(output).unwrap());
+    let written = FileSource::open(output.as_ref()).unwrap();
     parquet::verify(&source, &written, &paths).unwrap();
     println!("{:.3} s {totals:?}", start.elapsed().as_secs_f64());
 }
 
-fn protect(source: &Opened, output: &str, paths: &[String]) -> Totals {
+fn protect(source: &FileSource, output: &str, paths: &[String]) -> Totals {
     let rule = |path: &String| Rule {
         name: path.clone(),
         method: std::env::var("METHOD").map_or(Method::Randomized, |method| {
@@ -84,9 +71,10 @@ fn protect(source: &Opened, output: &str, paths: &[String]) -> Totals {
     parquet::protect(source, File::create(output).unwrap(), work).unwrap()
 }
 
-fn open(source: &Opened, output: &str, paths: &[String]) -> Totals {
+fn open(source: &FileSource, output: &str, paths: &[String]) -> Totals {
     let opener = Opener::with_key(&KEY, &[], Output::Binary).unwrap();
-    let openers = paths.iter().map(|path| (path.clone(), opener.clone())).collect();
+    let with = |path: &String| OpenedWith { path: path.clone(), opener: opener.clone() };
     let progress = &|_| ControlFlow::Continue(());
-    parquet::open(source, File::create(output).unwrap(), &openers, MEMORY, progress).unwrap()
+    let opening = Opening { columns: paths.iter().map(with).collect(), memory: MEMORY, progress };
+    parquet::open(source, File::create(output).unwrap(), opening).unwrap()
 }

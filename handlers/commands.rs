@@ -15,6 +15,7 @@ use lakehand::{
 
 use crate::{
     check::Check,
+    files::{Decrypt, Encrypt, Inspect},
     keys::Keys,
     serve::{open_app, serve},
 };
@@ -56,7 +57,13 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make and rotate the keys of a local keyring
+    /// Protect columns of a file on this machine
+    Encrypt(Encrypt),
+    /// Open protected columns of a file on this machine
+    Decrypt(Decrypt),
+    /// Say what in a file is protected, how, under which key
+    Inspect(Inspect),
+    /// Make, rotate and reveal keys
     #[command(subcommand)]
     Keys(Keys),
     /// Write a deployable app root
@@ -93,7 +100,10 @@ impl Command {
             Self::Trace { blob, lake, json } => {
                 answer(block_on(print_trace(environment, lake, blob, json)))
             }
-            Self::Keys(keys) => answer(keys.run()),
+            Self::Encrypt(encrypt) => answer(block_on(encrypt.run(environment))),
+            Self::Decrypt(decrypt) => answer(block_on(decrypt.run(environment))),
+            Self::Inspect(inspect) => answer(inspect.run()),
+            Self::Keys(keys) => answer(block_on(keys.run(environment))),
             Self::Package { folder, config, local, force } => {
                 let options = package::Options { folder, config, local, force };
                 answer(package::package(&options).map(|package| println!("{package}")))

@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod files;
 mod keys;
 mod serve;
 
@@ -26,8 +27,8 @@ Examples:
   lakehand check                          validate lakehand.toml and the settings
   lakehand check landing/sales/x.csv      say where that name would go, and why
   lakehand trace landing/sales/x.csv      every step of one blob, from the ledger
-  lakehand keys init --keyring keyring.json --key pii
-                                          make a key for column encryption
+  lakehand encrypt people.csv out.csv --policy pii
+  lakehand inspect out.parquet            what is protected in a file, how, under which key
   lakehand package app --local            write an app root for `func start`";
 
 fn main() -> ExitCode {

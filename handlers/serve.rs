@@ -5,7 +5,10 @@ use std::{io::Read, net::Ipv4Addr, process::ExitCode, sync::Arc};
 use lakehand::{
     app::{App, router},
     config::LiveConfig,
-    encryption::{keys::DataKeys, service::Tools},
+    encryption::{
+        keys::DataKeys,
+        service::{Tools, failure},
+    },
     settings::{ConfigSource, Environment, Problem, Settings},
     stores::{StoreError, open},
 };
@@ -148,7 +151,14 @@ async fn run(environment: Environment, stop_with_stdin: bool) -> Result<(), Fail
 async fn read_configuration(app: &Arc<App>) {
     let app = Arc::clone(app);
     let source = app.settings.config.clone();
-    let reading = tokio::spawn(async move { drop(app.config.current().await) });
+    let reading = tokio::spawn(async move {
+        if let Ok(active) = app.config.current().await
+            && app.tools.keys.is_none()
+            && !active.config.policies.is_empty()
+        {
+            tracing::warn!("the policies rest: {}", failure::Failure::NoKeys);
+        }
+    });
     if let ConfigSource::File(_) = source {
         let _ = reading.await;
     }

@@ -109,7 +109,7 @@ async fn a_long_read_is_never_more_than_one_part_ahead() {
     let (_lake, flaky, store) = lake().await;
     let source = parts(10, &flaky, &store).await;
     engine(move || source.read_at(1, &mut vec![0; 10 * PART]).unwrap()).await;
-    assert_eq!(flaky.traffic().peak, 2);
+    assert!(flaky.traffic().peak <= 2, "{} reads at a time", flaky.traffic().peak);
     assert_eq!(flaky.take_calls(), ["read_range"; 11]);
 }
 

@@ -185,3 +185,35 @@ fn sizes_and_spans_have_units() {
         assert!(found[0].contains(message), "{found:?}");
     }
 }
+
+#[test]
+fn a_route_protects_by_a_policy_that_is_there() {
+    let rules = r#"
+[[policy]]
+name = "pii"
+key = "pii"
+columns = [{ name = "email", method = "randomized" }]
+
+[[route]]
+name = "a"
+from = "landing/{file...}"
+to = "out/{file}"
+"#;
+    let with = |more: &str| parse_with(&format!("{rules}{more}\n"), &[], None);
+    let config =
+        with("protect = \"pii\"\noriginal = \"kept/{file}\"\ncsv = { delimiter = \";\" }").unwrap();
+    let protect = config.routes[0].protect.as_ref().unwrap();
+    assert_eq!((protect.policy.name.as_str(), protect.csv.delimiter), ("pii", ';'));
+    assert_eq!(config.keys(), ["pii"]);
+    for (more, text) in [
+        ("protect = \"pi\"", "no [[policy]] named `pi`"),
+        ("original = \"kept/{file}\"", "for routes with `protect`"),
+        ("protect = \"pii\"\noriginal = \"landing/{file}\"", "landing container"),
+        ("protect = \"pii\"\noriginal = \"kept/{file}\"\naction = \"copy\"", "the source stays"),
+        ("protect = \"pii\"\ncomplete = \".done\"", "leave `protect` or `complete` out"),
+        ("protect = \"pii\"\ncsv = { delimiter = \"ab\" }", "one character"),
+    ] {
+        let found = with(more).unwrap_err();
+        assert!(found.iter().any(|problem| problem.contains(text)), "{more}: {found:?}");
+    }
+}

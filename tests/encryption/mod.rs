@@ -1,7 +1,9 @@
 //! Column encryption from end to end: requests, routes and commands, on the local lake and on
 //! Azurite.
 
+mod commands;
 mod decrypting;
+mod parquet_files;
 mod requests;
 mod routes;
 

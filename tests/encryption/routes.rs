@@ -1,6 +1,9 @@
 //! Routes with `protect`: what lands is delivered encrypted, once, whatever fails.
 
+use std::time::Instant;
+
 use lakehand::{
+    encryption::service::{answer::run, job::Change, request::Body},
     routing::{ledger::State, outcome::Outcome},
     stores::{Fault, blobs::Blobs},
 };
@@ -178,4 +181,38 @@ async fn a_copy_leaves_its_source() {
     assert_eq!(lake.arrive(SOURCE).await.unwrap(), delivered("people", TARGET));
     assert_eq!(lake.arrive(SOURCE).await.unwrap(), repeated(TARGET));
     assert_eq!(lake.read(SOURCE).await.as_deref(), Some(PEOPLE));
+}
+
+#[tokio::test]
+async fn when_the_time_is_up_nothing_is_written_and_the_file_waits() {
+    let mut lake = Lake::new(RULES).await;
+    lake.write(SOURCE, PEOPLE).await;
+    let long = lake.deadline;
+    lake.deadline = Instant::now();
+    let error = lake.arrive(SOURCE).await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("the time is up"), "{error}");
+    assert_eq!(lake.names("processing").await, [""; 0]);
+    lake.deadline = long;
+    assert_eq!(lake.arrive(SOURCE).await.unwrap(), delivered("people", TARGET));
+}
+
+/// The request's answer to the same is 504, whether or not the work had begun.
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered_504() {
+    let rules = with("").replace(
+        "[[policy]]",
+        "[encryption]\nsources = [\"landing\"]\ndestinations = [\"processing\"]\n\n[[policy]]",
+    );
+    let lake = Lake::new(&rules).await;
+    lake.write(SOURCE, PEOPLE).await;
+    let config = &lake.active.config;
+    let body = Body::read(
+        br#"{"source": "landing/x.csv", "destination": "processing/x.csv", "policy": "pii"}"#,
+    )
+    .unwrap();
+    let change = Change::Protect(body.policy(config).unwrap());
+    let request = body.common(config, ("destinations", &config.reach.destinations)).unwrap();
+    let error = run(&lake.tools, config, &request, &change, Instant::now()).await.unwrap_err();
+    assert_eq!(error.status(), 504);
+    assert_eq!(lake.names("processing").await, [""; 0]);
 }

@@ -3,16 +3,18 @@
 use std::ops::ControlFlow;
 
 use lakehand::encryption::{
-    engine::{EngineError, Source, Work},
+    cell::Opener,
+    engine::{EngineError, OpenedWith, Opening, Source, Work},
     envelope::Envelope,
-    parquet::{columns, envelope},
+    parquet::{self, columns, envelope},
+    policy::Output,
 };
 use proptest::prelude::*;
 
 use super::{
     Bytes, MEMORY,
     fixtures::{self, PLAIN, RICH, Style},
-    open, paths, protect, protect_with, randomized,
+    open, opening, paths, protect, protect_with, randomized,
 };
 
 const SCHEMA: &str = "message m {
@@ -97,8 +99,15 @@ fn the_callback_ends_the_work() {
     };
     let progress = &|_| ControlFlow::Break(());
     let work = Work { columns: vec![], envelope, memory: MEMORY, progress };
-    let result = lakehand::encryption::parquet::protect(&file, Vec::new(), work);
+    let result = parquet::protect(&file, Vec::new(), work);
     assert!(matches!(result, Err(EngineError::Stopped)));
+}
+
+/// All columns of the small file.
+fn all() -> Opening<'static> {
+    let opener = Opener::with_key(&super::KEY, &[], Output::Binary).unwrap();
+    let with = |path: &str| OpenedWith { path: path.to_owned(), opener: opener.clone() };
+    opening(COLUMNS.map(with).into())
 }
 
 /// A disk that is full after some bytes.
@@ -118,11 +127,8 @@ impl std::io::Write for Full {
 #[test]
 fn a_full_disk_ends_the_work() {
     let (file, _) = protect(&small(RICH), &COLUMNS).unwrap();
-    let opener = lakehand::encryption::cell::Opener::with_key(&super::KEY, &[], Default::default());
-    let openers = COLUMNS.map(|path| (path.to_owned(), opener.clone().unwrap())).into();
     for room in (0..4000).step_by(500) {
-        let go = &|_| ControlFlow::Continue(());
-        let result = lakehand::encryption::parquet::open(&file, Full(room), &openers, MEMORY, go);
+        let result = parquet::open(&file, Full(room), all());
         assert!(matches!(result, Err(EngineError::Io(_))), "{room}");
     }
 }
@@ -146,12 +152,9 @@ impl Source for Broken<'_> {
 #[test]
 fn a_source_that_fails_ends_the_work() {
     let (file, _) = protect(&small(RICH), &COLUMNS).unwrap();
-    let opener = lakehand::encryption::cell::Opener::with_key(&super::KEY, &[], Default::default());
-    let openers = COLUMNS.map(|path| (path.to_owned(), opener.clone().unwrap())).into();
     for place in [0..1, 500..501, file.length() - 1..file.length()] {
-        let go = &|_| ControlFlow::Continue(());
         let broken = Broken(&file, place);
-        let result = lakehand::encryption::parquet::open(&broken, Vec::new(), &openers, MEMORY, go);
+        let result = parquet::open(&broken, Vec::new(), all());
         assert!(matches!(result, Err(EngineError::Io(_))));
     }
 }

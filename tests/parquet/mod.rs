@@ -1,9 +1,10 @@
 //! The Parquet engine, on files that the crate `parquet` writes and reads.
 
-mod files;
-mod fixtures;
+pub(crate) mod files;
+pub(crate) mod fixtures;
 mod hostile;
 mod leaks;
+mod memory;
 mod metadata;
 mod published;
 mod python;
@@ -13,7 +14,7 @@ use std::{collections::BTreeMap, io, ops::ControlFlow};
 
 use lakehand::encryption::{
     cell::{ColumnKeys, DataKey, Opener, Protector},
-    engine::{EngineError, ProtectedWith, Source, Totals, Work},
+    engine::{EngineError, OpenedWith, Opening, ProtectedWith, Source, Totals, Work},
     envelope::{Envelope, ProtectedColumn, VERSION},
     parquet,
     policy::{Method, Output, Planned, Rule},
@@ -97,15 +98,20 @@ pub(crate) fn open(file: &Bytes, paths: &[&str]) -> Result<Bytes, EngineError> {
     let opener = |path: &&str| {
         let column = envelope.columns.iter().find(|column| column.path == **path);
         let output = column.map_or(Output::Binary, |column| column.output);
-        ((*path).to_owned(), Opener::with_key(&KEY, &[], output).unwrap())
+        let opener = Opener::with_key(&KEY, &[], output).unwrap();
+        OpenedWith { path: (*path).to_owned(), opener }
     };
-    let openers = paths.iter().map(opener).collect();
+    let opening = opening(paths.iter().map(opener).collect());
     let mut out = Vec::new();
-    parquet::open(file, &mut out, &openers, MEMORY, &|_| ControlFlow::Continue(()))?;
+    parquet::open(file, &mut out, opening)?;
     let out = Bytes(out);
     let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
     parquet::verify(file, &out, &paths)?;
     Ok(out)
+}
+
+pub(crate) fn opening(columns: Vec<OpenedWith>) -> Opening<'static> {
+    Opening { columns, memory: MEMORY, progress: &|_| ControlFlow::Continue(()) }
 }
 
 pub(crate) fn paths(file: &Bytes) -> Vec<String> {

@@ -39,7 +39,7 @@ mod window;
 mod wire;
 mod worker;
 
-use std::{collections::BTreeMap, io::Write, ops::ControlFlow};
+use std::io::Write;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -54,14 +54,13 @@ use self::{
     pairs::{NewType, Pairs, types_of},
     pipeline::Output,
     rewrite::NewElement,
-    schema::{differ_in_type_only, protected_element},
+    schema::{Leaf, differ_in_type_only, protected_element},
     thrift::Struct,
     types::read_type,
 };
 use super::{
     canonical::Physical,
-    cell::Opener,
-    engine::{EngineError, Source, Totals, Work},
+    engine::{EngineError, OpenedWith, Opening, ProtectedWith, Source, Totals, Work},
     envelope::Envelope,
 };
 
@@ -97,7 +96,7 @@ pub struct FileInfo {
 pub fn columns(source: &dyn Source) -> Result<FileInfo, EngineError> {
     let footer = Footer::read(source, FOOTER)?;
     let metadata = footer.parse()?;
-    let info = |leaf: &schema::Leaf| ColumnInfo {
+    let info = |leaf: &Leaf| ColumnInfo {
         path: leaf.path.clone(),
         words: leaf.words.clone(),
         nullable: leaf.max_definition > 0,
@@ -132,33 +131,22 @@ pub fn protect(
         let paths = envelope.columns.iter().map(|column| column.path.as_str());
         return Err(EngineError::AlreadyProtected(paths.collect::<Vec<_>>().join(", ")));
     }
-    let mut envelope = work.envelope;
-    let (mut changes, mut changed) = (Vec::new(), Vec::new());
-    for with in work.columns {
-        let leaf = metadata.schema.find(&with.path)?;
-        let read = metadata.schema.leaves[leaf].clone();
-        let old = &metadata.schema.elements[read.element];
-        let element = protected_element(old, with.protector.output_is_text())?;
-        for column in envelope.columns.iter_mut().filter(|column| column.path == with.path) {
-            column.original = Some(original(&read.words, old));
-        }
-        changed.push(NewElement { leaf, element, physical: Physical::Bytes });
-        changes.push(Column::new(leaf, read, Change::Protect(Box::new(with.protector))));
-    }
-    metadata.check_changed(&changes)?;
+    let (mut envelope, mut changes) = (work.envelope, Changes::default());
     let mut types = vec![None; metadata.schema.leaves.len()];
-    for column in &changes {
-        let Change::Protect(protector) = &column.change else { continue };
-        let text = protector.output_is_text();
-        types[column.leaf] = Some(if text { NewType::Text } else { NewType::Binary });
+    for with in work.columns {
+        let is_text = with.protector.output_is_text();
+        let leaf = changes.protect(&metadata, with, &mut envelope)?;
+        types[leaf] = Some(if is_text { NewType::Text } else { NewType::Binary });
     }
-    let pairs = pairs::protect(metadata.key_values()?, &metadata.schema.leaves, &types, &envelope)?;
+    metadata.check_changed(&changes.columns)?;
+    let leaves = &metadata.schema.leaves;
+    let pairs = pairs::protect(metadata.key_values()?, leaves, &types, &envelope)?;
     let file = Rewriting { source, footer: &footer, metadata: &metadata, memory };
-    file.write(&changes, &changed, &pairs, Output::new(sink, work.progress))
+    file.write(&changes, &pairs, Output::new(sink, work.progress))
 }
 
-/// Writes a file in which the columns that have an opener are what they were; other protected
-/// columns stay so.
+/// Writes a file in which the columns of the work are what they were; other protected columns stay
+/// so.
 ///
 /// # Errors
 /// The file is not protected, or not these columns of it; a cell does not open; and as
@@ -166,35 +154,79 @@ pub fn protect(
 pub fn open(
     source: &dyn Source,
     sink: impl Write + Send,
-    openers: &BTreeMap<String, Opener>,
-    memory: usize,
-    progress: &(dyn Fn(Totals) -> ControlFlow<()> + Sync),
+    opening: Opening<'_>,
 ) -> Result<Totals, EngineError> {
-    let memory = Memory::new(memory);
+    let memory = Memory::new(opening.memory);
     let footer = Footer::read(source, memory.footer as u64)?;
     let metadata = footer.parse()?;
     let envelope = metadata.envelope()?.ok_or_else(|| invalid("it is not protected"))?;
-    let (mut changes, mut changed) = (Vec::new(), Vec::new());
-    for (path, opener) in openers {
-        let column = envelope.columns.iter().find(|column| column.path == *path);
-        let column = column.ok_or_else(|| invalid(&format!("`{path}` is not protected")))?;
-        let leaf = metadata.schema.find(path)?;
-        let read = metadata.schema.leaves[leaf].clone();
-        let element = original_element(column.original.as_ref())
-            .filter(|old| {
-                differ_in_type_only(old, &metadata.schema.elements[read.element]).unwrap_or(false)
-            })
-            .ok_or_else(|| invalid(&format!("the original type of `{path}` cannot be read")))?;
-        let (kind, _) = read_type(&Struct::parse(&element)?)?;
-        if read.kind.physical() != Physical::Bytes {
-            return Err(invalid(&format!("column `{path}` holds no cells")));
-        }
-        changed.push(NewElement { leaf, element, physical: kind.physical() });
-        changes.push(Column::new(leaf, read, Change::Open(opener.clone(), kind)));
+    let mut changes = Changes::default();
+    for with in opening.columns {
+        changes.open(&metadata, with, &envelope)?;
     }
-    let pairs = remaining_pairs(&metadata, envelope, &changed)?;
+    let pairs = remaining_pairs(&metadata, envelope, &changes.elements)?;
     let file = Rewriting { source, footer: &footer, metadata: &metadata, memory };
-    file.write(&changes, &changed, &pairs, Output::new(sink, progress))
+    file.write(&changes, &pairs, Output::new(sink, opening.progress))
+}
+
+/// What changes in a file: columns, and how the schema describes them.
+#[derive(Default)]
+struct Changes {
+    columns: Vec<Column>,
+    elements: Vec<NewElement>,
+}
+
+impl Changes {
+    /// Adds a column to protect, writes its type into the envelope and returns which leaf it is.
+    fn protect(
+        &mut self,
+        metadata: &FileMetadata<'_>,
+        with: ProtectedWith,
+        envelope: &mut Envelope,
+    ) -> Result<usize, EngineError> {
+        let (leaf, read) = self.find(metadata, &with.path)?;
+        let old = &metadata.schema.elements[read.element];
+        let element = protected_element(old, with.protector.output_is_text())?;
+        for column in envelope.columns.iter_mut().filter(|column| column.path == with.path) {
+            column.original = Some(original(&read.words, old));
+        }
+        self.elements.push(NewElement { leaf, element, physical: Physical::Bytes });
+        self.columns.push(Column::new(leaf, read, Change::Protect(Box::new(with.protector))));
+        Ok(leaf)
+    }
+
+    /// Adds a column to open, to the type that the envelope says.
+    fn open(
+        &mut self,
+        metadata: &FileMetadata<'_>,
+        with: OpenedWith,
+        envelope: &Envelope,
+    ) -> Result<(), EngineError> {
+        let column = envelope.columns.iter().find(|column| column.path == with.path);
+        let column = column.ok_or_else(|| invalid(&format!("`{}` is not protected", with.path)))?;
+        let (leaf, read) = self.find(metadata, &with.path)?;
+        let current = &metadata.schema.elements[read.element];
+        let element = original_element(column.original.as_ref())
+            .filter(|old| differ_in_type_only(old, current).unwrap_or(false))
+            .ok_or_else(|| {
+                invalid(&format!("the original type of `{}` cannot be read", with.path))
+            })?;
+        if read.kind.physical() != Physical::Bytes {
+            return Err(invalid(&format!("column `{}` holds no cells", with.path)));
+        }
+        let (kind, _) = read_type(&Struct::parse(&element)?)?;
+        self.elements.push(NewElement { leaf, element, physical: kind.physical() });
+        self.columns.push(Column::new(leaf, read, Change::Open(with.opener, kind)));
+        Ok(())
+    }
+
+    fn find(&self, metadata: &FileMetadata<'_>, path: &str) -> Result<(usize, Leaf), EngineError> {
+        let leaf = metadata.schema.find(path)?;
+        if self.columns.iter().any(|column| column.leaf == leaf) {
+            return Err(unsupported(&format!("column `{path}`"), "it is asked for twice"));
+        }
+        Ok((leaf, metadata.schema.leaves[leaf].clone()))
+    }
 }
 
 /// The footer's entries when only some of the columns stay protected.
@@ -238,18 +270,17 @@ struct Rewriting<'a> {
 impl Rewriting<'_> {
     fn write<W: Write>(
         &self,
-        columns: &[Column],
-        changed: &[NewElement],
+        changes: &Changes,
         pairs: &Pairs,
         mut out: Output<'_, W>,
     ) -> Result<Totals, EngineError> {
         let (source, metadata, memory) = (self.source, self.metadata, self.memory);
         metadata.check_known()?;
-        let feed = Feed::new(source, metadata, self.footer.start, columns, memory)?;
+        let feed = Feed::new(source, metadata, self.footer.start, &changes.columns, memory)?;
         out.write_all(MAGIC)?;
-        let places = pipeline::write(source, feed, columns, memory, &mut out)?;
+        let places = pipeline::write(source, feed, &changes.columns, memory, &mut out)?;
         let tails = tail::write(source, metadata, &places, memory, &mut out)?;
-        let footer = rewrite::footer(metadata, changed, pairs, &places, &tails)?;
+        let footer = rewrite::footer(metadata, &changes.elements, pairs, &places, &tails)?;
         // The footer is a part by itself, so that it can be replaced without the data.
         out.flush()?;
         out.write_all(&footer)?;

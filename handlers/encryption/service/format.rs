@@ -145,10 +145,7 @@ impl Format {
             Task::Open { columns, .. } => {
                 let opening = Opening { columns, memory, progress };
                 match self {
-                    Self::Parquet => {
-                        let openers = opening.columns.into_iter().map(|it| (it.path, it.opener));
-                        parquet::open(source, sink, &openers.collect(), memory, progress)
-                    }
+                    Self::Parquet => parquet::open(source, sink, opening),
                     Self::Csv(options) => csv::open(reader, sink, options, opening),
                     Self::JsonLines => {
                         json_lines::open(reader, sink, &JsonLinesOptions::default(), opening)

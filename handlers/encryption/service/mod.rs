@@ -1,7 +1,8 @@
 //! Files in, protected files out, and back: what requests, routes and the command line share.
 //!
 //! Reading order: [`mod@format`] finds the engine of a file; [`task`] gets rules, keys and envelope
-//! ready for it; [`job`] does one blob, from looking at it to the commit; [`records`] keeps what a
+//! ready for it; [`job`] does one blob, from looking at it to the commit,
+//! [`local`] one file of this machine; [`records`] keeps what a
 //! file says of itself in three places; [`request`] and [`answer`] are the HTTP side, [`many`]
 //! finds the files of a folder, [`proof`] and [`audit`] guard decryption.
 
@@ -10,6 +11,7 @@ pub mod audit;
 pub mod failure;
 pub mod format;
 pub mod job;
+pub mod local;
 pub mod many;
 pub mod proof;
 pub mod records;

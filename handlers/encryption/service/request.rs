@@ -208,7 +208,11 @@ fn check_key(key: &str, config: &Config) -> Result<(), Refusal> {
 const RULE: [&str; 8] =
     ["name", "method", "output", "bind", "masking_char", "chars_to_mask", "from_end", "new_value"];
 
-fn rules(columns: &Value) -> Result<Vec<Rule>, Refusal> {
+/// Reads the `columns` of a request.
+///
+/// # Errors
+/// The first one that is wrong.
+pub fn rules(columns: &Value) -> Result<Vec<Rule>, Refusal> {
     let list = columns.as_array().filter(|list| !list.is_empty());
     let list = list.ok_or_else(|| {
         wrong("columns", r#"it must be a list such as [{"name": "email", "method": "randomized"}]"#)

@@ -6,9 +6,10 @@ use super::{
     format::Format,
 };
 use crate::encryption::{
-    cell::{Opener, Protector, Unready},
+    cell::{ColumnKeys, DataKey, Opener, Protector, Unready},
     engine::{OpenedWith, ProtectedWith},
     envelope::{Envelope, ProtectedColumn, VERSION, WrappedKey},
+    keys::{FileKeys, KeyError},
     policy::{Method, Output, Planned, Policy, plan},
 };
 
@@ -46,8 +47,28 @@ impl Task {
         let planned = planned(policy, format, columns)?;
         let keys = match needs_key(policy) {
             true => tools.keys()?.for_file(&policy.key, &planned).await?,
-            false => crate::encryption::keys::FileKeys::default(),
+            false => FileKeys::default(),
         };
+        Self::with_keys(policy, &planned, keys, source_etag)
+    }
+
+    /// The same with keys that nobody keeps, to see what would come of it.
+    ///
+    /// # Errors
+    /// Rules that do not fit the columns.
+    pub fn rehearse(policy: &Policy, format: &Format, columns: &[String]) -> Result<Self, Failure> {
+        let planned = planned(policy, format, columns)?;
+        let key = || DataKey::generate().map_err(KeyError::Cell);
+        let columns = ColumnKeys::new(Some(key()?), Some(key()?));
+        Self::with_keys(policy, &planned, FileKeys { columns, ..FileKeys::default() }, "")
+    }
+
+    fn with_keys(
+        policy: &Policy,
+        planned: &[Planned],
+        keys: FileKeys,
+        source_etag: &str,
+    ) -> Result<Self, Failure> {
         let ready = |planned: &Planned| {
             let protector = Protector::new(planned, &keys.columns)?;
             Ok(ProtectedWith { path: planned.path.clone(), protector })
