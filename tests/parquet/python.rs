@@ -40,6 +40,18 @@ impl Python {
         Some(Self { child, answers, folder: tempfile::tempdir().unwrap() })
     }
 
+    /// A file with types that only its Arrow schema knows.
+    pub(crate) fn arrow_types(&self) -> Bytes {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let path = self.folder.path().join("arrow.parquet");
+        let status = Command::new(root.join("target/python/bin/python"))
+            .arg(root.join("tests/python/arrow_types.py"))
+            .arg(&path)
+            .status();
+        assert!(status.unwrap().success());
+        Bytes(std::fs::read(path).unwrap())
+    }
+
     /// Compares a file with what it became when columns were protected, and opened again.
     ///
     /// # Errors

@@ -239,3 +239,16 @@ fn other_readers_see_the_same() {
         assert_eq!(python.compare([&file, &protected, &opened], &chosen, true), Ok(()));
     }
 }
+
+#[test]
+fn arrow_types_of_other_columns_stay() {
+    let Some(mut python) = Python::start() else { return };
+    let file = python.arrow_types();
+    let leaves =
+        ["zoned", "lasting", "coded", "token", "nested.b.list.element", "two.list.element"];
+    for chosen in [&leaves[..], &["id", "large", "nested.a", "pairs.key_value.key"], &[]] {
+        let (protected, _) = protect(&file, chosen).unwrap();
+        let opened = open(&protected, chosen).unwrap();
+        assert_eq!(python.compare([&file, &protected, &opened], chosen, false), Ok(()));
+    }
+}

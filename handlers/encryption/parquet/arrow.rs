@@ -159,3 +159,72 @@ impl Schema<'_> {
         Some(u32::from_le_bytes(*self.bytes.get(at..)?.first_chunk()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// pyarrow's own of `a: int32, b: dictionary<string>, c: struct<d: list<int64>>`.
+    const SCHEMA: &str = "/////1ABAAAQAAAAAAAKAAwABgAFAAgACgAAAAABBAAEAAAANP///wQAAAADAAAA9AAAAJgA\
+        AAAEAAAAKP///wAAAQ0UAAAAGAAAAAQAAAABAAAAEAAAAAEAAABjAAAAVP///1D///8AAAEMFAAAABgAAAAEAAAAAQAA\
+        ABAAAAABAAAAZAAAAHz///94////AAABAhAAAAAYAAAABAAAAAAAAAAEAAAAaXRlbQAAAABs////AAAAAUAAAAAQABgA\
+        CAAGAAcADAAQABQAEAAAAAAAAQUUAAAAOAAAABwAAAAEAAAAAAAAAAEAAABiAAAACAAIAAAABAAIAAAABAAAALz///8A\
+        AAABIAAAAAQABAAEAAAAEAAUAAgABgAHAAwAAAAQABAAAAAAAAECEAAAABwAAAAEAAAAAAAAAAEAAABhAAAACAAMAAgA\
+        BwAIAAAAAAAAASAAAAA=";
+
+    /// The number of each leaf's type, and whether it has a dictionary.
+    fn leaves(text: &str) -> Vec<(u8, bool)> {
+        let bytes = STANDARD.decode(text).unwrap()[8..].to_vec();
+        let schema = Schema { visits: 100, bytes, types: [].iter() };
+        let root = schema.follow(0).unwrap();
+        let header = schema.slot(root, MESSAGE_HEADER).unwrap().unwrap();
+        let header = schema.follow(header).unwrap();
+        let mut fields = schema.tables(header, SCHEMA_FIELDS).unwrap();
+        let mut leaves = Vec::new();
+        while let Some(field) = (!fields.is_empty()).then(|| fields.remove(0)) {
+            let mut children = schema.tables(field, FIELD_CHILDREN).unwrap();
+            if children.is_empty() {
+                let kind = schema.bytes[schema.slot(field, FIELD_TYPE).unwrap().unwrap()];
+                leaves.push((kind, schema.slot(field, FIELD_DICTIONARY).unwrap().is_some()));
+            }
+            children.append(&mut fields);
+            fields = children;
+        }
+        leaves
+    }
+
+    #[test]
+    fn changed_leaves_become_bytes_or_text() {
+        assert_eq!(leaves(SCHEMA), [(2, false), (UTF8, true), (2, false)]);
+        let types = [None, Some(NewType::Binary), Some(NewType::Text)];
+        let updated = update(SCHEMA, &types).unwrap();
+        assert_eq!(leaves(&updated), [(2, false), (BINARY, false), (UTF8, false)]);
+        assert_eq!(leaves(&update(SCHEMA, &[None; 3]).unwrap()), leaves(SCHEMA));
+    }
+
+    #[test]
+    fn a_schema_of_other_leaves_is_not_updated() {
+        assert_eq!(update(SCHEMA, &[None; 2]), None);
+        assert_eq!(update(SCHEMA, &[None; 4]), None);
+        assert_eq!(update("", &[]), None);
+        assert_eq!(update("no base64", &[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_changed_bytes_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        ) {
+            let mut bytes = STANDARD.decode(SCHEMA).unwrap();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            drop(update(&STANDARD.encode(bytes), &[Some(NewType::Binary); 3]));
+        }
+    }
+}

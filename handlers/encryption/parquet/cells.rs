@@ -1,12 +1,11 @@
 //! Pages of what values become.
 
 use super::{
-    bits::{Hybrid, HybridWriter, width},
+    bits::{HybridWriter, width},
     change::Column,
-    footer::invalid,
     memory::Memory,
     page,
-    parts::{BATCH, Parts},
+    parts::Parts,
     schema::Leaf,
     values::Values,
 };
@@ -71,36 +70,21 @@ impl<'a, G: FnMut(Done) -> bool> Writer<'a, G> {
         count: u32,
     ) -> Result<(), EngineError> {
         let leaf = &self.column.read;
-        let (deepest, widest) = (u32::from(leaf.max_definition), u32::from(leaf.max_repetition));
-        let nested = widest > 0;
-        let makes_null = self.column.makes_null();
-        let is_changed = values.are_changed();
-        let mut repetitions = Hybrid::new(parts.repetitions, width(leaf.max_repetition));
-        let mut definitions = Hybrid::new(parts.definitions, width(leaf.max_definition));
-        let (mut repetition, mut definition) = ([0; BATCH], [0; BATCH]);
-        let mut left = count as usize;
+        let (deepest, nested) = (u32::from(leaf.max_definition), leaf.max_repetition > 0);
+        let (makes_null, is_changed) = (self.column.makes_null(), values.are_changed());
+        let (mut levels, mut left) = (parts.levels(leaf), count as usize);
         while left > 0 {
-            let batch = left.min(BATCH);
-            left -= batch;
-            if nested {
-                repetitions.fill(&mut repetition[..batch])?;
-            }
-            if deepest > 0 {
-                definitions.fill(&mut definition[..batch])?;
-            }
-            for (repetition, definition) in repetition.iter().zip(&definition).take(batch) {
-                if *repetition == 0 && !self.start_row() {
+            for [repetition, definition] in levels.next(left)? {
+                if repetition == 0 && !self.start_row() {
                     return Ok(());
                 }
-                if *repetition > widest || *definition > deepest {
-                    return Err(invalid("a level is higher than the schema allows"));
-                }
+                left -= 1;
                 self.done.continues |= self.done.rows == 0;
                 self.done.count += 1;
                 if nested {
-                    self.repetitions.push(*repetition);
+                    self.repetitions.push(repetition);
                 }
-                let there = *definition == deepest;
+                let there = definition == deepest;
                 if deepest > 0 {
                     self.definitions.push(definition - u32::from(there && makes_null));
                 }

@@ -66,11 +66,6 @@ impl Footer {
         Ok(Self { bytes, start })
     }
 
-    /// The metadata as it is written.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
     /// Reads the metadata's own structure.
     pub(super) fn parse(&self) -> Result<FileMetadata<'_>, EngineError> {
         let mut cursor = Cursor::new(&self.bytes);

@@ -10,9 +10,6 @@ use super::{
 };
 use crate::encryption::engine::EngineError;
 
-/// The longest header; only its statistics can make it long.
-const LONGEST_HEADER: usize = 16 << 20;
-
 /// Value of `Encoding` for plain values.
 pub(super) const PLAIN: i64 = 0;
 
@@ -59,7 +56,8 @@ pub(super) enum Kind {
 impl Header {
     /// Reads a page's header and goes on to what follows it.
     pub(super) fn read(window: &mut Window<'_>) -> Result<(Self, Bytes), EngineError> {
-        let mut length = 512;
+        // Only statistics can make it long.
+        let (mut length, longest) = (512, 4 * window.step());
         loop {
             let bytes = window.peek(length)?;
             let (read, all) = (bytes.len(), bytes.len() < length);
@@ -71,7 +69,7 @@ impl Header {
                     }
                     return Ok((header, bytes));
                 }
-                Err(Malformed::Short) if !all && read < LONGEST_HEADER => length = read * 8,
+                Err(Malformed::Short) if !all && read < longest => length = read * 8,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -13,7 +13,7 @@ use super::{
 use crate::encryption::engine::EngineError;
 
 /// How many levels are read at once.
-pub(super) const BATCH: usize = 256;
+const BATCH: usize = 256;
 
 /// A data page, taken apart.
 pub(super) struct Parts<'a> {
@@ -65,6 +65,17 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// The levels of all values.
+    pub(super) fn levels(&self, leaf: &Leaf) -> Levels<'a> {
+        let [widest, deepest] = [leaf.max_repetition, leaf.max_definition];
+        Levels {
+            repetitions: Hybrid::new(self.repetitions, width(widest)),
+            definitions: Hybrid::new(self.definitions, width(deepest)),
+            largest: [widest, deepest].map(u32::from),
+            batch: [[0; BATCH]; 2],
+        }
+    }
+
     /// How many values are not null.
     pub(super) fn count_values(&self, leaf: &Leaf, values: u32) -> Result<u32, Malformed> {
         if leaf.max_definition == 0 {
@@ -80,6 +91,39 @@ impl<'a> Parts<'a> {
             count += batch.iter().filter(|level| **level == deepest).count();
         }
         Ok(count as u32)
+    }
+}
+
+/// Levels of a page, read some at a time.
+pub(super) struct Levels<'a> {
+    repetitions: Hybrid<'a>,
+    definitions: Hybrid<'a>,
+    /// The highest repetition and definition level there may be.
+    largest: [u32; 2],
+    batch: [[u32; BATCH]; 2],
+}
+
+impl Levels<'_> {
+    /// The next repetition and definition levels, so many at most. Levels that a column does not
+    /// have are 0.
+    pub(super) fn next(
+        &mut self,
+        most: usize,
+    ) -> Result<impl Iterator<Item = [u32; 2]>, Malformed> {
+        let count = most.min(BATCH);
+        let ([repetitions, definitions], [widest, deepest]) = (&mut self.batch, self.largest);
+        let (repetitions, definitions) = (&mut repetitions[..count], &mut definitions[..count]);
+        if widest > 0 {
+            self.repetitions.fill(repetitions)?;
+        }
+        if deepest > 0 {
+            self.definitions.fill(definitions)?;
+        }
+        let too_high = |levels: &[u32], largest| levels.iter().any(|level| *level > largest);
+        if too_high(repetitions, widest) || too_high(definitions, deepest) {
+            return Err(Malformed::Wrong("a level is higher than the schema allows"));
+        }
+        Ok(repetitions.iter().zip(definitions.iter()).map(|(one, other)| [*one, *other]))
     }
 }
 

@@ -12,6 +12,11 @@ use crate::encryption::{canonical::Kind, engine::EngineError};
 /// How deep columns may be nested.
 const DEPTH: usize = 64;
 
+/// How many columns a file may have, and how many bytes their paths: a name that many columns share
+/// is in each path.
+const LEAVES: usize = 100_000;
+const PATHS: usize = 16 << 20;
+
 /// Values of `FieldRepetitionType`.
 const OPTIONAL: i64 = 1;
 const REPEATED: i64 = 2;
@@ -71,13 +76,20 @@ impl Schema {
         let left = Struct::parse(root)?.size(element::CHILDREN)?;
         let root =
             Group { names: vec![], left, max_definition: 0, max_repetition: 0, in_variant: false };
-        let (mut groups, mut leaves) = (vec![root], Vec::new());
+        let (mut groups, mut leaves, mut paths) = (vec![root], Vec::<Leaf>::new(), 0);
         for (number, bytes) in elements.iter().enumerate().skip(1) {
             while groups.pop_if(|group| group.left == 0).is_some() {}
             let parent = groups.last_mut().ok_or(Malformed::Wrong("a schema element too many"))?;
             parent.left -= 1;
             let fields = Struct::parse(bytes)?;
             let group = parent.child(&fields)?;
+            paths += group.names.iter().map(String::len).sum::<usize>();
+            if leaves.len() == LEAVES || paths > PATHS {
+                return Err(unsupported(
+                    "the schema",
+                    "it has over 100,000 columns, or 16 MiB of paths",
+                ));
+            }
             match fields.has(element::TYPE) {
                 true => leaves.push(group.leaf(&fields, number)?),
                 false if groups.len() < DEPTH => groups.push(group),

@@ -43,13 +43,13 @@ pub(super) fn write<W: Write>(
         if places[number].pages.is_none() {
             tails[number].bloom_filter = writer.copy_bloom_filter(fields, out)?;
         }
-        Ok(())
+        out.tell()
     })?;
     each_chunk(metadata, |number, fields| {
         if places[number].pages.is_none() {
             tails[number].column_index = writer.copy_column_index(fields, out)?;
         }
-        Ok(())
+        out.tell()
     })?;
     each_chunk(metadata, |number, fields| {
         tails[number].offset_index = writer.write_offset_index(fields, &places[number], out)?;

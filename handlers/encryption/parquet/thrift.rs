@@ -224,3 +224,6 @@ pub(super) fn integers(values: &[i64]) -> Vec<Vec<u8>> {
     };
     values.iter().map(write).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,16 +98,20 @@ enum Encoded<'a> {
     Deltas {
         deltas: Deltas<'a>,
         width: usize,
+        value: [u8; 8],
     },
     Lengths(Lengths<'a>),
     Prefixes(Prefixes<'a>),
-    /// All first bytes, all second bytes, and so on.
-    Streams {
-        bytes: &'a [u8],
-        count: usize,
-        at: usize,
-        value: Vec<u8>,
-    },
+    Streams(Streams<'a>),
+}
+
+/// Values of one width: all their first bytes, all their second bytes, and so on.
+struct Streams<'a> {
+    bytes: &'a [u8],
+    count: usize,
+    width: usize,
+    at: usize,
+    value: Vec<u8>,
 }
 
 /// Dictionary indices of a page, read some at a time.
@@ -137,7 +141,7 @@ impl<'a> Values<'a> {
         count: u32,
         dictionary: Option<&'a Dictionary>,
     ) -> Result<Self, EngineError> {
-        use Physical::{Boolean, Bytes, Fixed, Int32, Int64};
+        use Physical::{Boolean, Bytes, Double, Fixed, Float, Int32, Int64};
         let physical = kind.physical();
         let encoded = match (encoding, physical) {
             (PLAIN, _) => return Ok(Self::plain(kind, bytes)),
@@ -150,10 +154,10 @@ impl<'a> Values<'a> {
             // Without values, some writers leave out even the head of what follows.
             (_, _) if count == 0 => Encoded::Bytes(&[]),
             (DELTA_BINARY_PACKED, Int32) => {
-                Encoded::Deltas { deltas: Deltas::new(bytes)?, width: 4 }
+                Encoded::Deltas { deltas: Deltas::new(bytes)?, width: 4, value: [0; 8] }
             }
             (DELTA_BINARY_PACKED, Int64) => {
-                Encoded::Deltas { deltas: Deltas::new(bytes)?, width: 8 }
+                Encoded::Deltas { deltas: Deltas::new(bytes)?, width: 8, value: [0; 8] }
             }
             (DELTA_LENGTH_BYTE_ARRAY, Bytes) => {
                 Encoded::Lengths(Lengths::new(bytes, count.into())?)
@@ -161,8 +165,9 @@ impl<'a> Values<'a> {
             (DELTA_BYTE_ARRAY, Bytes | Fixed(_)) => {
                 Encoded::Prefixes(Prefixes::new(bytes, count.into())?)
             }
-            (BYTE_STREAM_SPLIT, _) if physical.width().is_some() => {
-                Encoded::Streams { bytes, count: count as usize, at: 0, value: Vec::new() }
+            (BYTE_STREAM_SPLIT, Int32 | Int64 | Float | Double | Fixed(_)) => {
+                let (count, width) = (count as usize, physical.width().unwrap_or(0));
+                Encoded::Streams(Streams { bytes, count, width, at: 0, value: Vec::new() })
             }
             _ => return Err(unsupported("a column's encoding", "it is unknown for its type")),
         };
@@ -176,64 +181,73 @@ impl<'a> Values<'a> {
 
     /// The text of the next value.
     pub(super) fn next(&mut self) -> Result<&[u8], EngineError> {
-        let stored: &[u8] = match &mut self.encoded {
-            Encoded::Bytes(bytes) => {
+        if let Encoded::Indices { dictionary, indices } = &mut self.encoded {
+            return dictionary.get(indices.next()?);
+        }
+        let stored = self.encoded.next(self.kind.physical().width())?;
+        if self.kind.is_bytes() {
+            return Ok(stored);
+        }
+        self.text.clear();
+        self.kind.write_text(stored, &mut self.text).map_err(|_| wrong_length())?;
+        Ok(&self.text)
+    }
+}
+
+impl Encoded<'_> {
+    /// The next value in its plain encoding, without its length; `width` is that of its type.
+    fn next(&mut self, width: Option<usize>) -> Result<&[u8], EngineError> {
+        Ok(match self {
+            Self::Bytes(bytes) => {
                 let (length, rest) = bytes.split_first_chunk().ok_or(Malformed::Short)?;
                 let value;
                 (value, *bytes) = split(rest, u32::from_le_bytes(*length).into())?;
                 value
             }
-            Encoded::Fixed { bytes, width } => {
+            Self::Fixed { bytes, width } => {
                 let value;
                 (value, *bytes) = split(bytes, *width as u64)?;
                 value
             }
-            Encoded::Indices { dictionary, indices } => return dictionary.get(indices.next()?),
-            Encoded::Bits { bytes, bit } => {
+            Self::Bits { bytes, bit } => {
                 let value = unpack(bytes, *bit, 1).ok_or(Malformed::Short)?;
                 *bit += 1;
                 boolean(value == 1)
             }
-            Encoded::Booleans(hybrid) => {
+            Self::Booleans(hybrid) => {
                 let mut value = [0];
                 hybrid.fill(&mut value)?;
                 boolean(value == [1])
             }
-            Encoded::Deltas { deltas, width } => {
-                let value = deltas.next()?;
-                self.text.clear();
-                return text(self.kind, &value.to_le_bytes()[..*width], &mut self.text);
+            Self::Deltas { deltas, width, value } => {
+                *value = deltas.next()?.to_le_bytes();
+                &value[..*width]
             }
-            Encoded::Lengths(lengths) => lengths.next()?,
-            Encoded::Prefixes(prefixes) => {
+            Self::Lengths(lengths) => lengths.next()?,
+            Self::Prefixes(prefixes) => {
                 let value = prefixes.next()?;
-                match self.kind.physical().width() {
+                match width {
                     Some(width) if width != value.len() => return Err(wrong_length()),
                     _ => value,
                 }
             }
-            Encoded::Streams { bytes, count, at, value } => {
-                let width = self.kind.physical().width().unwrap_or(0);
-                if bytes.len() != *count * width || *at == *count {
-                    return Err(Malformed::Short.into());
-                }
-                value.clear();
-                value.extend((0..width).map(|stream| bytes[stream * *count + *at]));
-                *at += 1;
-                value
-            }
-        };
-        if self.kind.is_bytes() {
-            return Ok(stored);
-        }
-        self.text.clear();
-        text(self.kind, stored, &mut self.text)
+            Self::Streams(streams) => streams.next()?,
+            Self::Indices { .. } => return Err(invalid("an index is no value")),
+        })
     }
 }
 
-fn text<'a>(kind: Kind, stored: &[u8], text: &'a mut Vec<u8>) -> Result<&'a [u8], EngineError> {
-    kind.write_text(stored, text).map_err(|_| wrong_length())?;
-    Ok(text)
+impl Streams<'_> {
+    fn next(&mut self) -> Result<&[u8], Malformed> {
+        if self.at == self.count || Some(self.bytes.len()) != self.count.checked_mul(self.width) {
+            return Err(Malformed::Short);
+        }
+        let value = (0..self.width).map(|stream| self.bytes[stream * self.count + self.at]);
+        self.value.clear();
+        self.value.extend(value);
+        self.at += 1;
+        Ok(&self.value)
+    }
 }
 
 fn wrong_length() -> EngineError {

@@ -24,6 +24,11 @@ impl<'s> Window<'s> {
         Self { source, end, next: start, ready: Bytes::new(), step }
     }
 
+    /// How many bytes are read at once.
+    pub(super) fn step(&self) -> usize {
+        self.step
+    }
+
     /// How many bytes are left.
     pub(super) fn left(&self) -> u64 {
         self.end - self.next + self.ready.len() as u64

@@ -7,6 +7,10 @@ use super::bits::put_varint;
 /// How deep values may be nested; Parquet's own metadata needs 6.
 pub(super) const DEPTH: usize = 32;
 
+/// How many elements a list may have that somebody asks for: an element of one byte takes 16 as a
+/// slice.
+const ELEMENTS: usize = 1 << 20;
+
 /// The wire types; the two booleans are their own values.
 pub(super) mod kind {
     pub(in super::super) const TRUE: u8 = 1;
@@ -192,6 +196,9 @@ pub(super) fn read_text(value: &[u8]) -> Result<&str> {
 pub(super) fn read_list(value: &[u8]) -> Result<Vec<&[u8]>> {
     let mut cursor = Cursor::new(value);
     let (element, length) = cursor.list_head()?;
+    if length > ELEMENTS {
+        return Err(Malformed::Wrong("a list of too many elements"));
+    }
     // Every element takes a byte at least, so that a false length allocates nothing.
     let mut values = Vec::with_capacity(length.min(value.len()));
     for _ in 0..length {
