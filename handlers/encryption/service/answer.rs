@@ -186,5 +186,5 @@ fn failed(done: Vec<(String, Result<Report, Failure>)>, is_one: bool) -> Error {
     }
     let failure = first.expect("one of them failed");
     let files = if is_one { Value::Null } else { Value::Array(files) };
-    Error::Encryption { failure, files }
+    Error::Encryption { failure: Box::new(failure), files }
 }

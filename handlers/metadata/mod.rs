@@ -1,0 +1,5 @@
+//! The pipeline's memory: what there is, what happened, where it stopped.
+//!
+//! Reading order: [`http`] has the manners that all resources share.
+
+pub mod http;
