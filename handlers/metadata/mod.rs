@@ -3,3 +3,4 @@
 //! Reading order: [`http`] has the manners that all resources share.
 
 pub mod http;
+pub mod tables;
