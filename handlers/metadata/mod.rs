@@ -1,5 +1,8 @@
 //! The pipeline's memory: what there is, what happened, where it stopped.
 //!
-//! Reading order: [`http`] has the manners that all resources share.
+//! Reading order: [`http`] has the manners that all resources share, [`datasets`] and [`runs`] are
+//! resources.
 
+pub mod datasets;
 pub mod http;
+pub mod runs;
