@@ -277,7 +277,8 @@ fn parse_size(text: &str) -> Option<u64> {
     number.checked_mul(factor)
 }
 
-fn parse_span(text: &str) -> Option<Duration> {
+/// Reads a time span, such as `30s`, `5m`, `1h` or `7d`.
+pub(crate) fn parse_span(text: &str) -> Option<Duration> {
     let (number, unit) = number_and_unit(text)?;
     let factor = match unit {
         "s" => 1,

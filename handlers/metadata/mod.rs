@@ -1,6 +1,10 @@
 //! The pipeline's memory: what there is, what happened, where it stopped.
 //!
-//! Reading order: [`http`] has the manners that all resources share.
+//! Reading order: [`http`] has the manners that all resources share; [`datasets`], [`runs`],
+//! [`tables`] with their [`windows`] are resources.
 
+pub mod datasets;
 pub mod http;
+pub mod runs;
 pub mod tables;
+pub mod windows;

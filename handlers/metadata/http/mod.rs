@@ -9,5 +9,6 @@ pub mod conditions;
 pub mod list;
 pub mod query;
 pub mod text;
+pub mod time;
 pub mod token;
 pub mod versioned;

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::http::Uri;
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
-use super::text::{check_id, nearest};
+use super::{
+    text::{check_id, nearest},
+    time::read_time,
+};
 use crate::error::{Error, Wrong};
 
 /// How many items a page has when nothing is said, and at most.
@@ -86,23 +89,6 @@ impl Parameters {
     pub fn token(&self) -> Option<&str> {
         self.text("continuationToken").filter(|token| !token.is_empty())
     }
-}
-
-/// Reads an instant from 1970 to 9999. A blank between the date and the time is what a plus sign
-/// becomes in an address, and more than nine digits of a second are cut.
-///
-/// # Errors
-/// Why it is none.
-pub fn read_time(text: &str) -> Result<OffsetDateTime, &'static str> {
-    let wrong = "must be a time of RFC 3339 from 1970 to 9999, such as 2026-12-01T06:00:00Z";
-    // `+01:00` arrives as ` 01:00` when the sender did not encode it.
-    let text = match text.rsplit_once(' ') {
-        Some((before, after)) if before.contains('T') => format!("{before}+{after}"),
-        _ => text.to_owned(),
-    };
-    let at = OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| wrong)?;
-    let at = at.checked_to_offset(UtcOffset::UTC).ok_or(wrong)?;
-    if (1970..=9999).contains(&at.year()) { Ok(at) } else { Err(wrong) }
 }
 
 fn unknown(name: &str, known: &[&str]) -> Wrong {
