@@ -5,10 +5,13 @@
 //! [`exchange`] the lists that others keep, [`store`] and [`http`] the resource.
 
 pub mod clock;
+pub mod exchange;
+pub mod http;
 pub mod kind;
 pub mod model;
 pub mod moment;
 pub mod rules;
 pub mod sink;
 pub mod sql;
+pub mod store;
 pub mod value;

@@ -68,6 +68,71 @@ pub struct Failure {
     pub reason: Option<String>,
 }
 
+/// Where the mark is to be.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = MarkDraft)]
+pub struct Setting {
+    /// The new value; null forgets the mark.
+    #[serde(deserialize_with = "anything")]
+    #[schema(value_type = Option<String>, required)]
+    pub value: Json,
+}
+
+/// The mark of a table.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MarkAnswer {
+    /// The table.
+    pub table_id: String,
+    /// How far it is read; null if nothing was read yet.
+    #[schema(required)]
+    pub mark: Option<Mark>,
+    /// The window that is open.
+    #[schema(required)]
+    pub live: Option<Window>,
+}
+
+/// What a commit or a failure did.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WindowEnd)]
+pub struct End {
+    /// Whether this request ended the window; not if it had ended like that before.
+    pub applied: bool,
+    /// Whether the window moved the mark.
+    pub moved: bool,
+    /// How far the table is read now.
+    #[schema(required)]
+    pub mark: Option<Mark>,
+    /// What became of files without rows; null if there were rows.
+    #[schema(required)]
+    pub emptied: Option<Emptied>,
+    /// The window.
+    pub window: Window,
+}
+
+/// What became of the files of a window that read no rows.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct Emptied {
+    /// The files that had no rows and are gone.
+    pub removed: Vec<String>,
+    /// The files that stay, and why.
+    pub left: Vec<Left>,
+    /// Why nothing was looked at; null if something was.
+    #[schema(required)]
+    pub reason: Option<String>,
+}
+
+/// A file that stays.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Left {
+    /// The file, `container/name`.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// What a window is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -243,6 +308,11 @@ pub struct State {
     pub success: Option<Success>,
     /// What became of windows, by day, `2026-12-01`.
     pub days: BTreeMap<String, Tally>,
+}
+
+/// Reads a member that must be there, be it null.
+fn anything<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
+    Json::deserialize(deserializer)
 }
 
 /// Reads `true`, or the text that an expression makes of it.

@@ -417,9 +417,25 @@ pub fn window_id(now: OffsetDateTime, random: Uuid) -> String {
     format!("{time}-{}", &random.simple().to_string()[..12])
 }
 
-/// Whether a window moves the mark.
-pub fn is_live(window: &Window) -> bool {
-    window.purpose == Purpose::Live
+/// Sets the mark by hand, or forgets it.
+///
+/// # Errors
+/// `Conflict` while a window is open: its commit would be held against another mark.
+pub fn set_mark(
+    state: &State,
+    value: Option<Value>,
+    now: OffsetDateTime,
+) -> Result<State, Error> {
+    if let Some(live) = &state.live {
+        let detail = format!(
+            "the run {} has a window of this table open; end it with `fail` first",
+            live.run_id
+        );
+        return Err(conflict(detail, Some(live), state));
+    }
+    let set_at = write_time(now);
+    let mark = value.map(|value| Mark { value, set_at, window_id: None, run_id: None });
+    Ok(State { mark, ..state.clone() })
 }
 
 #[cfg(test)]
