@@ -19,6 +19,7 @@ use toml::de::DeTable;
 
 pub use live::{Active, LiveConfig, OpenAccount, Unusable};
 pub use policies::Reach;
+pub use section::parse_size;
 pub(crate) use section::parse_span;
 use section::{Found, Problems, Section};
 

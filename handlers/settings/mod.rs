@@ -18,6 +18,7 @@ pub use decryption::Decryption;
 pub use environment::Environment;
 pub use keys::{Keys, Vault};
 pub use secret::Secret;
+use tracing_subscriber::EnvFilter;
 
 use crate::{
     host::functions::{FUNCTIONS, HOST_JSON},
@@ -137,6 +138,7 @@ impl Settings {
             functions: functions(environment, &root),
             root,
         };
+        reader.log();
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
     }
 }
@@ -212,6 +214,15 @@ impl Reader<'_> {
                 );
                 PathBuf::new()
             }
+        }
+    }
+
+    /// What is logged is set up before the settings are read; here a wrong filter is only named.
+    fn log(&mut self) {
+        const NAME: &str = "LAKEHAND_LOG";
+        let filter = self.text(NAME).map(str::parse::<EnvFilter>);
+        if let Some(Err(error)) = filter {
+            self.problem(NAME, format!("is no filter: {error}"), "info,azure=error");
         }
     }
 

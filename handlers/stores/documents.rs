@@ -1,11 +1,15 @@
 //! Documents: small JSON objects by collection, partition and id, with versions for
 //! compare-and-set; the semantics of an Azure Cosmos DB container.
 
+mod query;
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+
+pub use query::{Filter, ID, Order, Query};
 
 use super::{Condition, ETag, Fault, Page, StoreError};
 
@@ -14,8 +18,18 @@ use super::{Condition, ETag, Fault, Page, StoreError};
 pub enum Collection {
     /// One document per blob version that arrived: its steps and where it went.
     Ledger,
-    /// One document per dataset.
+    /// One document per dataset that a route collects: its delivery under way.
+    Deliveries,
+    /// What there is: one document per dataset, by the month of its creation.
     Datasets,
+    /// What happened: one document per run, by the month of its creation.
+    Runs,
+    /// The tables that pipelines read, all in one partition.
+    Tables,
+    /// Where reading stopped: marks and extraction windows, by table.
+    Windows,
+    /// Pointers to documents that are partitioned by something else than their id.
+    Index,
     /// Cursors and other small state of the worker.
     State,
     /// What `lakehand dev` has already delivered, by ETag.
@@ -29,11 +43,32 @@ pub enum Collection {
 }
 
 impl Collection {
+    /// Every collection.
+    pub const ALL: [Self; 12] = [
+        Self::Ledger,
+        Self::Deliveries,
+        Self::Datasets,
+        Self::Runs,
+        Self::Tables,
+        Self::Windows,
+        Self::Index,
+        Self::State,
+        Self::Receipts,
+        Self::Keys,
+        Self::Envelopes,
+        Self::Audit,
+    ];
+
     /// The name in the store.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ledger => "ledger",
+            Self::Deliveries => "deliveries",
             Self::Datasets => "datasets",
+            Self::Runs => "runs",
+            Self::Tables => "tables",
+            Self::Windows => "windows",
+            Self::Index => "index",
             Self::State => "state",
             Self::Receipts => "receipts",
             Self::Keys => "keys",
@@ -113,16 +148,14 @@ pub trait Documents: Send + Sync + fmt::Debug {
         condition: &Condition,
     ) -> Result<(), StoreError>;
 
-    /// One page of a partition, by id, at most `limit` documents; `token` continues.
+    /// One page of the documents that a query asks for, by id.
     ///
     /// # Errors
-    /// `Rejected` if the token is not one of this store's.
+    /// `Rejected` if the token is not one of this query's.
     async fn list(
         &self,
         collection: Collection,
-        partition: &str,
-        limit: usize,
-        token: Option<&str>,
+        query: &Query<'_>,
     ) -> Result<Page<Document>, StoreError>;
 
     /// Removes expired documents, at most `limit`, and returns how many; does nothing where the

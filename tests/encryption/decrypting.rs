@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use lakehand::stores::{blobs::Attributes, documents::Collection, local::LocalDatabase};
+use lakehand::stores::{
+    blobs::Attributes,
+    documents::{Collection, Query},
+    local::LocalDatabase,
+};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{PEOPLE, SECRET, Site};
 use crate::routing::at;
 
-pub(crate) const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__9", "decrypt");
+pub(crate) const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__99", "decrypt");
 
 fn order(source: &str, destination: &str) -> Value {
     json!({ "source": source, "destination": destination })
@@ -29,7 +33,7 @@ async fn audit(site: &Site) -> Vec<Value> {
     let database = LocalDatabase::open(&lake, Arc::new(OffsetDateTime::now_utc)).unwrap();
     let now = OffsetDateTime::now_utc();
     let month = format!("{:04}-{:02}", now.year(), u8::from(now.month()));
-    let page = database.documents().list(Collection::Audit, &month, 100, None).await.unwrap();
+    let page = database.documents().list(Collection::Audit, &Query::of(&month)).await.unwrap();
     page.items.into_iter().map(|document| document.body).collect()
 }
 

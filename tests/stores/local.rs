@@ -313,6 +313,27 @@ mod documents {
     }
 
     #[tokio::test]
+    async fn lists_what_filters_let_through() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::lists_what_filters_let_through(&*store, "sales").await;
+    }
+
+    #[tokio::test]
+    async fn filters_by_text_alone() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::filters_by_text_alone(&*store, "sales").await;
+    }
+
+    #[tokio::test]
+    async fn continues_where_it_was() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::continues_where_it_was(&*store, "sales").await;
+    }
+
+    #[tokio::test]
     async fn refuses_foreign_tokens() {
         let lake = tempfile::tempdir().unwrap();
         let store = database(lake.path()).documents();

@@ -16,7 +16,7 @@ use super::{
     model::{Mode, Table},
     rules,
     sql::Dialect,
-    store::{Found, Outcome, Tables},
+    store::{Found, Outcome, Place, Tables},
 };
 use crate::{
     app::App,
@@ -128,30 +128,21 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Err
     Ok(page(tables, &question, after, limit).into_response())
 }
 
-/// The place of a table in a list.
-type Place = (Option<String>, i32, String);
-
 fn page(
-    tables: Vec<Found>,
+    mut tables: Vec<Found>,
     question: &Question,
     after: Option<Place>,
     limit: usize,
 ) -> List<Versioned<Table>> {
-    let place = |table: &Table| -> Place {
-        (table.spec.batch.clone(), table.spec.order, table.id.clone())
-    };
-    let tables = tables.iter().map(|found| Versioned::new(found.answer(), &found.etag));
-    let tables = tables.filter(|it| question.takes(&it.resource));
-    let is_next = |it: &Versioned<Table>| {
-        after.as_ref().is_none_or(|after| place(&it.resource) > *after)
-    };
-    let mut rest: Vec<_> = tables.filter(is_next).collect();
-    let room = room_for(&rest[..rest.len().min(limit)], &mut 0);
-    let has_more = rest.len() > room;
-    rest.truncate(room);
-    let last = rest.last().filter(|_| has_more);
-    let next = last.map(|last| token::seal(question, place(&last.resource)));
-    List::new(rest, next)
+    tables.retain(|found| {
+        question.takes(&found.answer()) && after.as_ref().is_none_or(|after| found.place() > *after)
+    });
+    let answer = |found: &Found| Versioned::new(found.answer(), &found.etag);
+    let mut value: Vec<_> = tables.iter().take(limit).map(answer).collect();
+    value.truncate(room_for(&value, &mut 0));
+    let last = value.len().checked_sub(1).filter(|_| value.len() < tables.len());
+    let next = last.map(|last| token::seal(question, tables[last].place()));
+    List::new(value, next)
 }
 
 async fn one(app: &App, id: &str) -> Result<Versioned<TableAnswer>, Error> {

@@ -50,7 +50,16 @@ impl Found {
     pub fn answer(&self) -> Table {
         self.table.answer(self.record.as_ref())
     }
+
+    /// Its place in lists.
+    pub fn place(&self) -> Place {
+        let Checked { id, spec, .. } = &self.table;
+        (spec.batch.clone(), spec.order, id.clone())
+    }
 }
+
+/// What tables are listed by: batch, order and id.
+pub type Place = (Option<String>, i32, String);
 
 /// What became of a table that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +68,6 @@ pub enum Outcome {
     Created,
     /// It was there, just like that.
     Unchanged,
-    /// It took the place of another version.
-    Replaced,
 }
 
 fn key(id: &str) -> Key {
@@ -124,11 +131,7 @@ impl Tables<'_> {
                 break;
             }
         }
-        let place = |found: &Found| {
-            let Checked { id, spec, .. } = &found.table;
-            (spec.batch.clone(), spec.order, id.clone())
-        };
-        all.sort_by_cached_key(place);
+        all.sort_by_cached_key(Found::place);
         Ok(all)
     }
 

@@ -10,11 +10,7 @@ use tokio::{runtime::Handle, task};
 
 use super::model::{Emptied, Left, Window};
 use crate::{
-    encryption::{
-        csv::CsvOptions,
-        parquet,
-        streams::BlobSource,
-    },
+    encryption::{csv::CsvOptions, parquet, streams::BlobSource},
     error::Error,
     metadata::tables::sink::Sink,
     routing::{Source, arrival::is_folder},

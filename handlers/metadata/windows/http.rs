@@ -15,8 +15,7 @@ use uuid::Uuid;
 
 use super::{
     emptied,
-    model::{Commit, End, Failure, Mark, MarkAnswer, Purpose, Request, Setting, State as Known,
-        Window},
+    model::{Commit, End, Failure, MarkAnswer, Purpose, Request, Setting, State as Known, Window},
     rules,
     store::{Done, Windows},
 };
@@ -25,11 +24,7 @@ use crate::{
     error::{Error, Wrong},
     metadata::{
         http::{
-            body,
-            conditions::Preconditions,
-            list::List,
-            query::Parameters,
-            token,
+            body, conditions::Preconditions, list::List, query::Parameters, token,
             versioned::Versioned,
         },
         tables::{http::of, value::Value},
@@ -153,9 +148,9 @@ impl Question {
 
     fn filters(&self) -> Vec<Filter<'_>> {
         let fields = [("status", &self.status), ("runId", &self.run_id)];
-        let given = fields.iter().filter_map(|(name, value)| {
-            value.as_deref().map(|value| Filter::Equals(name, value))
-        });
+        let given = fields
+            .iter()
+            .filter_map(|(name, value)| value.as_deref().map(|value| Filter::Equals(name, value)));
         [Filter::Equals("purpose", &self.purpose)].into_iter().chain(given).collect()
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     bounds::{self, Span},
-    model::{Commit, Failure, Mark, Purpose, Request, State, Status, Success, Window},
+    model::{Commit, Failure, Mark, Request, State, Status, Success, Window},
 };
 use crate::{
     error::{Error, Wrong},
@@ -421,11 +421,7 @@ pub fn window_id(now: OffsetDateTime, random: Uuid) -> String {
 ///
 /// # Errors
 /// `Conflict` while a window is open: its commit would be held against another mark.
-pub fn set_mark(
-    state: &State,
-    value: Option<Value>,
-    now: OffsetDateTime,
-) -> Result<State, Error> {
+pub fn set_mark(state: &State, value: Option<Value>, now: OffsetDateTime) -> Result<State, Error> {
     if let Some(live) = &state.live {
         let detail = format!(
             "the run {} has a window of this table open; end it with `fail` first",
@@ -439,6 +435,5 @@ pub fn set_mark(
 }
 
 #[cfg(test)]
-#[path = "rules/tests.rs"]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;

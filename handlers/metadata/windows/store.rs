@@ -163,11 +163,9 @@ impl Windows<'_> {
             return self.end_backfill(id, Ok(commit), now).await;
         }
         let archived = self.stored(id).await?.map(|found| found.body);
-        self.change("commit a window of", |state| {
-            match rules::commit(state, id, commit, now)? {
-                Some(decision) => Ok(decision),
-                None => rules::repeated(state, archived.as_ref().ok_or_else(|| missing(id))?),
-            }
+        self.change("commit a window of", |state| match rules::commit(state, id, commit, now)? {
+            Some(decision) => Ok(decision),
+            None => rules::repeated(state, archived.as_ref().ok_or_else(|| missing(id))?),
         })
         .await
     }

@@ -2,7 +2,10 @@ use serde_json::json;
 use time::macros::datetime;
 
 use super::*;
-use crate::metadata::tables::rules::{checked, spec_of};
+use crate::metadata::{
+    tables::rules::{checked, spec_of},
+    windows::model::Purpose,
+};
 
 const NOW: OffsetDateTime = datetime!(2026-12-01 06:00 UTC);
 
