@@ -9,6 +9,7 @@ mod crash;
 mod dev;
 mod encryption;
 mod keys;
+mod metadata;
 mod package;
 mod parquet;
 mod protocol;
@@ -20,7 +21,7 @@ mod stores {
     mod azure_access;
     mod azure_blocks;
     mod azure_requests;
-    mod local;
+    pub(crate) mod local;
     mod local_database;
     mod local_disk;
     mod local_processes;

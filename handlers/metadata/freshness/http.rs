@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Wrong},
     metadata::{
         http::{list::List, query::Parameters, token},
-        tables::store::Found,
+        tables::store::{Found, Place},
         windows::store::Windows,
     },
 };
@@ -43,21 +43,16 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<List<Freshnes
     let parameters = Parameters::read(&uri, &known)?;
     let question = read(&parameters)?;
     let limit = parameters.limit()?;
-    let after =
-        parameters.token().map(|text| token::open::<String>(&question, text)).transpose()?;
+    let after = parameters.token().map(|text| token::open::<Place>(&question, text)).transpose()?;
     let active = app.config.current().await?;
     let mut tables = app.tables(&active).all().await?;
-    if let Some(id) = &question.id {
-        tables.retain(|found| found.table.id == *id);
-    }
-    // A table that is gone by now ends the list before it: it is short then, never wrong.
-    if let Some(after) = after {
-        let place = tables.iter().position(|found| found.table.id == after);
-        tables.drain(..place.map_or(tables.len(), |place| place + 1));
-    }
+    tables.retain(|found| {
+        question.id.as_ref().is_none_or(|id| found.table.id == *id)
+            && after.as_ref().is_none_or(|after| found.place() > *after)
+    });
     let has_more = tables.len() > limit;
     tables.truncate(limit);
-    let last = tables.last().map(|found| found.table.id.clone()).filter(|_| has_more);
+    let last = tables.last().map(Found::place).filter(|_| has_more);
     let now = OffsetDateTime::now_utc();
     let all = futures::stream::iter(tables).map(|found| one(&app, found, question.days, now));
     let all: Vec<Freshness> = all.buffered(PARALLEL).try_collect().await?;
