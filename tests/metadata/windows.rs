@@ -280,7 +280,7 @@ async fn a_window_expires_when_its_pipeline_died() {
     let late = NOW + Duration::hours(24);
     let second = windows.open(&table, &request("r2"), late, "2").await.unwrap().window;
     assert_eq!((&first.lower, second.id.as_str()), (&second.lower, "2"));
-    let commit = Commit { rows_read: 1, max: Some(json!("50")) };
+    let commit = Commit { rows_read: Some(1), max: Some(json!("50")), output: None };
     assert!(windows.commit("1", &commit, late).await.is_err(), "its rows are read again");
     windows.commit("2", &commit, late).await.unwrap();
     // What left the state is still known.

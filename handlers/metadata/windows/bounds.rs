@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     model::{Purpose, Request, State},
-    rules::is_given,
+    rules::given,
 };
 use crate::{
     error::{Error, Wrong},
@@ -72,7 +72,7 @@ pub fn live(
     now: OffsetDateTime,
 ) -> Result<Span, Error> {
     let Some(watermark) = table.incremental() else {
-        if is_given(request.upper.as_ref()) {
+        if given(request.upper.as_ref()).is_some() {
             return Err(Wrong::new("upper", "has no meaning: all of this table is read").into());
         }
         let purpose = Purpose::Live;
@@ -87,7 +87,7 @@ pub fn live(
         );
         return Err(Error::conflict(detail, serde_json::Value::Null));
     }
-    let upper = match request.upper.as_ref().filter(|upper| is_given(Some(upper))) {
+    let upper = match given(request.upper.as_ref()) {
         Some(json) => {
             let value = Value::of_json(watermark.kind, json);
             Some(acceptable(table, value).map_err(|detail| Wrong::new("upper", detail))?)
@@ -144,7 +144,7 @@ pub fn backfill(table: &Checked, request: &Request, now: OffsetDateTime) -> Resu
         return Err(Wrong::new("from_date", detail).into());
     };
     let read = |field: &str, json: &Option<serde_json::Value>, side| {
-        let Some(json) = json.as_ref().filter(|json| is_given(Some(json))) else {
+        let Some(json) = given(json.as_ref()) else {
             return Ok(None);
         };
         let value = match json {

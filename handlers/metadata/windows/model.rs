@@ -9,11 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
-use crate::metadata::tables::{
-    kind::Kind,
-    model::{Mode, Quoted},
-    sink::Sink,
-    value::Value,
+use crate::{
+    error::Wrong,
+    metadata::tables::{
+        kind::Kind,
+        model::{Mode, Quoted},
+        sink::Sink,
+        value::Value,
+    },
 };
 
 /// What a caller wants to read.
@@ -23,7 +26,8 @@ use crate::metadata::tables::{
 pub struct Request {
     /// The run that reads; the same one gets the same window again.
     pub run_id: String,
-    /// The highest value to read, as the table's `maxQuery` answers it.
+    /// The highest value to read, as the table's `maxQuery` answers it; the whole row
+    /// (`{"upper": ...}`) will do, which needs no quotes in an expression.
     #[schema(value_type = Option<String>)]
     pub upper: Option<Json>,
     /// Where a backfill begins; rows with this very value are not read.
@@ -50,13 +54,32 @@ pub struct Request {
 #[schema(as = WindowCommit)]
 pub struct Commit {
     /// How many rows were read.
-    #[serde(deserialize_with = "rows")]
-    #[schema(value_type = u64)]
-    pub rows_read: u64,
+    #[serde(default, deserialize_with = "rows")]
+    pub rows_read: Option<u64>,
+    /// The output of the Copy activity, which says so, too.
+    #[schema(value_type = Option<Object>)]
+    pub output: Option<Json>,
     /// The highest value among them; the window's upper bound if nothing is said.
     #[serde(alias = "maximum")]
     #[schema(value_type = Option<String>)]
     pub max: Option<Json>,
+}
+
+impl Commit {
+    /// How many rows were read.
+    ///
+    /// # Errors
+    /// Nothing says so.
+    pub fn rows(&self) -> Result<u64, Wrong> {
+        let of_output = || {
+            let output = self.output.as_ref()?;
+            output.get("rowsRead").or_else(|| output.get("rowsCopied"))?.as_u64()
+        };
+        self.rows_read.or_else(of_output).ok_or_else(|| {
+            let detail = "is missing, and `output` has no rowsRead: say how many rows were read";
+            Wrong::new("rowsRead", detail)
+        })
+    }
 }
 
 /// How a window ended otherwise.
@@ -66,6 +89,20 @@ pub struct Commit {
 pub struct Failure {
     /// Why.
     pub reason: Option<String>,
+    /// The error of the activity that failed, as it is.
+    #[schema(value_type = Option<Object>)]
+    pub error: Option<Json>,
+}
+
+impl Failure {
+    /// Why, as far as anybody said.
+    pub fn why(&self) -> Option<&str> {
+        let message = || match self.error.as_ref()? {
+            Json::String(text) => Some(text.as_str()),
+            error => error.get("message").or_else(|| error.get("Message"))?.as_str(),
+        };
+        self.reason.as_deref().or_else(message)
+    }
 }
 
 /// Where the mark is to be.
@@ -327,13 +364,16 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
 }
 
 /// Reads a number of rows, or the text that an expression makes of it.
-fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let json = Json::deserialize(deserializer)?;
+    if json.is_null() {
+        return Ok(None);
+    }
     let number = match &json {
         Json::String(text) => text.parse().ok(),
         json => json.as_u64(),
     };
     // JSON readers keep whole numbers exactly up to here.
     let number = number.filter(|number| *number < 1 << 53);
-    number.ok_or_else(|| D::Error::custom("must be a whole number, 0 or more"))
+    number.map(Some).ok_or_else(|| D::Error::custom("must be a whole number, 0 or more"))
 }

@@ -69,12 +69,19 @@ pub fn check(request: &Request) -> Result<(), Error> {
 
 /// Whether a backfill is asked for.
 pub fn is_backfill(request: &Request) -> bool {
-    is_given(request.from.as_ref()) || is_given(request.to.as_ref())
+    given(request.from.as_ref()).is_some() || given(request.to.as_ref()).is_some()
 }
 
-/// An expression that has no value gives null or an empty text.
-pub(super) fn is_given(json: Option<&Json>) -> bool {
-    json.is_some_and(|json| !json.is_null() && *json != Json::String(String::new()))
+/// What an expression gave. One that has no value gives null or an empty text; a Lookup activity
+/// gives a row, without the column if that is null.
+pub(super) fn given(json: Option<&Json>) -> Option<&Json> {
+    match json? {
+        Json::Null => None,
+        Json::String(text) if text.is_empty() => None,
+        Json::Object(row) if row.is_empty() => None,
+        Json::Object(row) => given(row.get("upper")),
+        json => Some(json),
+    }
 }
 
 /// The id of a backfill: the same for the same run and the same bounds.
@@ -244,7 +251,8 @@ pub fn commit(
         let last = state.last.as_ref().filter(|last| last.id == id);
         return last.map(|last| repeated(state, last)).transpose();
     };
-    let reached = reached(live, commit)?;
+    let rows_read = commit.rows()?;
+    let reached = reached(live, commit, rows_read)?;
     let mark = state.mark.as_ref().map(|mark| &mark.value);
     let is_ahead = |value: &Value| {
         mark.is_none_or(|mark| {
@@ -256,7 +264,7 @@ pub fn commit(
     let mut next = state.clone();
     let window = Window {
         status: Status::Committed,
-        rows_read: Some(commit.rows_read),
+        rows_read: Some(rows_read),
         new_mark: reached.as_ref().map(|value| value.text().to_owned()),
         ..live.clone()
     };
@@ -285,10 +293,9 @@ pub fn repeated(state: &State, window: &Window) -> Result<Decision, Error> {
 }
 
 /// How far a commit says that the table is read.
-fn reached(window: &Window, commit: &Commit) -> Result<Option<Value>, Error> {
-    let (Some(kind), true) = (window.kind, commit.rows_read > 0) else { return Ok(None) };
-    let max = commit.max.as_ref().filter(|max| is_given(Some(max)));
-    let max = max.map(|max| Value::of_json(kind, max)).transpose();
+fn reached(window: &Window, commit: &Commit, rows_read: u64) -> Result<Option<Value>, Error> {
+    let (Some(kind), true) = (window.kind, rows_read > 0) else { return Ok(None) };
+    let max = given(commit.max.as_ref()).map(|max| Value::of_json(kind, max)).transpose();
     let max = max.map_err(|detail| Wrong::new("max", detail))?;
     let upper = window.upper.as_deref().map(|text| Value::parse(kind, text)).transpose();
     let upper = upper.map_err(|detail| Wrong::new("upper", detail))?;
@@ -327,7 +334,7 @@ pub fn fail(
 }
 
 fn failed(window: &Window, failure: &Failure) -> Window {
-    let reason = failure.reason.as_deref().map(|reason| shortened(reason, LONGEST_REASON));
+    let reason = failure.why().map(|reason| shortened(reason, LONGEST_REASON));
     Window { status: Status::Failed, reason, ..window.clone() }
 }
 
@@ -359,7 +366,7 @@ pub fn end_backfill(
     match (window.status, end) {
         (Status::Open, Ok(commit)) => Ok(Some(Window {
             status: Status::Committed,
-            rows_read: Some(commit.rows_read),
+            rows_read: Some(commit.rows()?),
             closed_at,
             ..window.clone()
         })),

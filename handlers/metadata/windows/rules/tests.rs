@@ -27,7 +27,7 @@ fn by(run: &str) -> Request {
 }
 
 fn rows(rows_read: u64, max: Option<&str>) -> Commit {
-    Commit { rows_read, max: max.map(|max| json!(max)) }
+    Commit { rows_read: Some(rows_read), max: max.map(|max| json!(max)), output: None }
 }
 
 /// A table with the mark 10 (bigint).
@@ -141,7 +141,7 @@ fn a_run_may_take_over_when_told() {
 fn a_failed_run_may_try_again() {
     let (table, state) = marked();
     let state = open(&table, &state, &by("r1"), None, NOW, "w1").unwrap().next.unwrap();
-    let reason = Failure { reason: Some("x".repeat(5_000)) };
+    let reason = Failure { reason: Some("x".repeat(5_000)), error: None };
     let failed = fail(&state, "w1", &reason, NOW).unwrap().unwrap();
     assert!(failed.window.reason.as_ref().unwrap().len() <= LONGEST_REASON);
     let state = failed.next.unwrap();
@@ -274,4 +274,31 @@ fn days_are_counted_for_a_month_and_no_longer() {
     }
     assert_eq!(state.days.len(), MOST_DAYS);
     assert!(state.days.contains_key("2027-03-10"));
+}
+
+#[test]
+fn what_activities_give_is_taken_as_it_is() {
+    let (table, state) = marked();
+    let row =
+        request(json!({"runId": "r1", "upper": {"upper": "50"}, "from_date": "", "to_date": {}}));
+    assert!(!is_backfill(&row));
+    let state = open(&table, &state, &row, None, NOW, "w1").unwrap().next.unwrap();
+    assert_eq!(state.live.as_ref().unwrap().upper.as_deref(), Some("50"));
+    // The row of an empty table lacks the column.
+    let empty = request(json!({"runId": "r2", "upper": {}, "supersede": true}));
+    let window = open(&table, &state, &empty, None, NOW, "w2").unwrap().window;
+    assert_eq!(window.upper, None);
+
+    let read = |body: Json| serde_json::from_value::<Commit>(body).unwrap();
+    let output = json!({"rowsRead": 7, "rowsCopied": 6, "errors": []});
+    assert_eq!(read(json!({"output": output})).rows(), Ok(7));
+    assert_eq!(read(json!({"output": {"rowsCopied": 6}})).rows(), Ok(6));
+    assert_eq!(read(json!({"rowsRead": "5", "output": output})).rows(), Ok(5));
+    assert!(read(json!({"output": {"dataRead": 6}})).rows().is_err());
+    assert!(commit(&state, "w1", &read(json!({})), NOW).is_err());
+
+    let error = json!({"errorCode": "2200", "message": "no \"route\"", "target": "Copy"});
+    let failure: Failure = serde_json::from_value(json!({"error": error})).unwrap();
+    let failed = fail(&state, "w1", &failure, NOW).unwrap().unwrap();
+    assert_eq!(failed.window.reason.as_deref(), Some("no \"route\""));
 }
