@@ -1,6 +1,7 @@
 //! The metadata API: through real workers on a real lake.
 
 mod marks;
+mod pipelines;
 mod tables;
 mod windows;
 
@@ -41,6 +42,7 @@ schema = "acc"
 dialect = "postgresql"
 batch = "nightly"
 order = 1
+sink = "bronze/{id}/{windowId}"
 "#;
 
 /// A running worker with a lake of its own.
