@@ -146,46 +146,74 @@ impl Data for Source<'_> {
     }
 }
 
-/// The types, values in their order, and what is added while windows are committed.
-const TABLES: [(&str, &str, &str, [&str; 3], [&str; 2]); 8] = [
-    (
-        "timestamptz",
-        "timestamptz",
-        "'",
-        ["2026-10-25 00:30:00.000001+00", "2026-10-25 02:30:00+02", "2026-10-25 02:30:00.5+01"],
-        ["2026-10-25 02:30:00.500001+01", "2027-01-01 00:00:00+14"],
-    ),
-    (
-        "timestamp",
-        "timestamp",
-        "'",
-        ["0001-01-01 00:00:00", "2026-12-01 06:00:00.123455", "2026-12-01 06:00:00.123456"],
-        ["2026-12-01 06:00:00.123457", "9999-12-31 23:59:59.999999"],
-    ),
-    ("date", "date", "'", ["2024-02-28", "2024-02-29", "2026-12-01"], ["2026-12-02", "2027-01-01"]),
-    ("int", "integer", "", ["-2147483648", "-1", "0"], ["1", "2147483647"]),
-    (
-        "bigint",
-        "bigint",
-        "",
-        ["-9223372036854775808", "9007199254740992", "9007199254740993"],
-        ["9007199254740994", "9223372036854775807"],
-    ),
-    (
-        "decimal",
-        "numeric",
-        "",
-        ["-0.5", "0.1", "123456789012345678901234567890.000000000000000001"],
-        ["123456789012345678901234567890.000000000000000002", "1e40"],
-    ),
-    ("string", "text", "'", ["A", "O''Neil", "\\"], ["\\''; DROP TABLE x; --", "a"]),
-    (
-        "timestamptz",
-        "timestamptz(3)",
-        "'",
-        ["2026-12-01 06:00:00.001+00"; 3],
-        ["2026-12-01 06:00:00.002+00"; 2],
-    ),
+/// A table with a watermark of one type.
+struct Case {
+    /// The type as lakehand knows it, and as the column has it.
+    kind: &'static str,
+    column: &'static str,
+    /// Values in their order, as SQL.
+    first: [&'static str; 3],
+    /// What is added later.
+    more: [&'static str; 2],
+}
+
+const CASES: [Case; 8] = [
+    Case {
+        kind: "timestamptz",
+        column: "timestamptz",
+        first: [
+            "'2026-10-25 00:30:00.000001+00'",
+            "'2026-10-25 02:30:00+02'",
+            "'2026-10-25 02:30:00.5+01'",
+        ],
+        more: ["'2026-10-25 02:30:00.500001+01'", "'2027-01-01 00:00:00+14'"],
+    },
+    Case {
+        kind: "timestamp",
+        column: "timestamp",
+        first: [
+            "'0001-01-01 00:00:00'",
+            "'2026-12-01 06:00:00.123455'",
+            "'2026-12-01 06:00:00.123456'",
+        ],
+        more: ["'2026-12-01 06:00:00.123457'", "'9999-12-31 23:59:59.999999'"],
+    },
+    Case {
+        kind: "timestamptz(3)",
+        column: "timestamptz(3)",
+        first: ["'2026-12-01 06:00:00.001+00'"; 3],
+        more: ["'2026-12-01 06:00:00.002+00'"; 2],
+    },
+    Case {
+        kind: "date",
+        column: "date",
+        first: ["'2024-02-28'", "'2024-02-29'", "'2026-12-01'"],
+        more: ["'2026-12-02'", "'2027-01-01'"],
+    },
+    Case {
+        kind: "int",
+        column: "integer",
+        first: ["-2147483648", "-1", "0"],
+        more: ["1", "2147483647"],
+    },
+    Case {
+        kind: "bigint",
+        column: "bigint",
+        first: ["-9223372036854775808", "9007199254740992", "9007199254740993"],
+        more: ["9007199254740994", "9223372036854775807"],
+    },
+    Case {
+        kind: "decimal",
+        column: "numeric",
+        first: ["-0.5", "0.1", "123456789012345678901234567890.000000000000000001"],
+        more: ["123456789012345678901234567890.000000000000000002", "1e40"],
+    },
+    Case {
+        kind: "string",
+        column: "text",
+        first: ["'A'", "'O''Neil'", "'\\'"],
+        more: ["'\\''; DROP TABLE x; --'", "'a'"],
+    },
 ];
 
 /// Names that want to be more than names.
@@ -198,12 +226,10 @@ fn quoted(name: &str) -> String {
 }
 
 fn insert(server: &Postgres, index: usize, values: &[&str]) {
-    let (_, _, quote, ..) = TABLES[index];
+    let table = quoted(&name(index));
     for value in values {
-        let table = quoted(&name(index));
-        server.execute(&format!(
-            "INSERT INTO \"na.me\".{table} (\"up\"\"dated\") VALUES ({quote}{value}{quote})"
-        ));
+        server
+            .execute(&format!("INSERT INTO \"na.me\".{table} (\"up\"\"dated\") VALUES ({value})"));
     }
 }
 
@@ -213,7 +239,7 @@ async fn postgresql_answers_every_query_and_no_row_is_lost_or_read_twice() {
     let site = Site::new().await;
     server.execute("CREATE SCHEMA \"na.me\"");
     server.execute("CREATE SCHEMA acc; CREATE TABLE acc.ledger (id int)");
-    for (index, (kind, column, _, first, _)) in TABLES.iter().enumerate() {
+    for (index, Case { kind, column, first, .. }) in CASES.iter().enumerate() {
         server.execute(&format!(
             "CREATE TABLE \"na.me\".{} (id serial, \"up\"\"dated\" {column})",
             quoted(&name(index))
@@ -231,15 +257,15 @@ async fn postgresql_answers_every_query_and_no_row_is_lost_or_read_twice() {
     let mut source = Source { server: &server, lake, copied: Vec::new(), dies: false };
 
     // The first run reads everything, the second one nothing.
-    for (run, wanted) in [("run-1", 3 * TABLES.len()), ("run-2", 0)] {
+    for (run, wanted) in [("run-1", 3 * CASES.len()), ("run-2", 0)] {
         source.copied.clear();
         let (log, done) = walk(&site.worker, &mut source, &definition, run).await;
         assert_eq!(done, Ok(()), "{log:?}");
         assert_eq!(rows_of(&source), wanted, "{run}: {:?}", source.copied);
     }
     // A copy that dies after it has written: its rows are read again by the next run.
-    for (index, (.., more)) in TABLES.iter().enumerate() {
-        insert(&server, index, more);
+    for (index, case) in CASES.iter().enumerate() {
+        insert(&server, index, &case.more);
     }
     source.dies = true;
     source.copied.clear();
@@ -247,7 +273,7 @@ async fn postgresql_answers_every_query_and_no_row_is_lost_or_read_twice() {
     assert!(done.unwrap_err().concat().contains("the copy was lost"));
     let (log, done) = walk(&site.worker, &mut source, &definition, "run-4").await;
     assert_eq!(done, Ok(()), "{log:?}");
-    assert_eq!(rows_of(&source), 2 * TABLES.len(), "{:?}", source.copied);
+    assert_eq!(rows_of(&source), 2 * CASES.len(), "{:?}", source.copied);
     let mut ids = BTreeMap::new();
     for (query, rows) in &source.copied {
         for row in rows {

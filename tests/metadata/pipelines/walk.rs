@@ -58,7 +58,7 @@ impl<D: Data> Run<'_, D> {
                     .iter()
                     .all(|(name, _)| ended.iter().any(|(known, ..)| known == name))
             };
-            let next = waiting.iter().position(|it| is_ready(it)).expect("no circle");
+            let next = waiting.iter().position(is_ready).expect("no circle");
             let activity = waiting.remove(next);
             let name = activity["name"].as_str().unwrap().to_owned();
             let is_met = |(name, wanted): &(&str, Vec<&str>)| {
