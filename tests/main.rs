@@ -20,6 +20,7 @@ mod stores {
     mod azure_access;
     mod azure_blocks;
     mod azure_requests;
+    pub(crate) mod cosmos;
     mod local;
     mod local_database;
     mod local_disk;
