@@ -1,13 +1,7 @@
 //! The rules of every store of documents, on Cosmos DB: Microsoft's client over the emulator that it
 //! carries, in this process.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use azure_core::credentials::Secret;
 use azure_data_cosmos::{
@@ -15,11 +9,11 @@ use azure_data_cosmos::{
     RoutingStrategy, fault_injection::FaultInjectionRule,
 };
 use azure_data_cosmos_driver::in_memory_emulator::{
-    InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion,
+    InMemoryEmulatorHttpClient, RequestObserver, VirtualAccountConfig, VirtualRegion,
 };
 use futures::TryStreamExt;
 use lakehand::stores::{
-    azure::{CosmosDocuments, Throughput},
+    azure::{Clock, CosmosDocuments, Throughput},
     documents::Collection,
 };
 use serde_json::Value;
@@ -38,9 +32,19 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn new() -> Self {
+        Self::seen_by(None)
+    }
+
+    /// An account whose every request somebody sees.
+    pub(crate) fn seen_by(observer: Option<Arc<dyn RequestObserver>>) -> Self {
         let region = VirtualRegion::new("East US", ADDRESS.parse().unwrap());
         let account = VirtualAccountConfig::new(vec![region]).unwrap();
-        Self { emulator: Arc::new(InMemoryEmulatorHttpClient::new(account)) }
+        let emulator = InMemoryEmulatorHttpClient::new(account);
+        let emulator = match observer {
+            Some(observer) => emulator.with_request_observer(observer),
+            None => emulator,
+        };
+        Self { emulator: Arc::new(emulator) }
     }
 
     /// A client to which the network and the service do what the rules say.
@@ -60,12 +64,52 @@ impl Account {
     }
 }
 
-/// The documents of a new database, on the real time.
+/// A new database on a clock, seen by a client to which the rules happen.
+pub(crate) async fn database(clock: Clock, rules: Vec<Arc<FaultInjectionRule>>) -> CosmosDocuments {
+    let account = Account::new();
+    let maker = CosmosDocuments::with_client(account.client(Vec::new()).await, DATABASE, real());
+    maker.set_up(Throughput::Serverless).await.unwrap();
+    CosmosDocuments::with_client(account.client(rules).await, DATABASE, clock)
+}
+
+/// The documents of a new database.
 pub(crate) async fn documents() -> CosmosDocuments {
+    database(real(), Vec::new()).await
+}
+
+/// The real time.
+pub(crate) fn real() -> Clock {
+    Arc::new(OffsetDateTime::now_utc)
+}
+
+/// Does what the service does and its emulator does not: removes every state whose time to live has
+/// passed.
+async fn expire(client: &CosmosClient, partition: &str, now: OffsetDateTime) {
+    let database = client.database_client(DATABASE);
+    let container = database.container_client(Collection::State.name(), None).await.unwrap();
+    let all = FeedScope::partition(partition.to_owned());
+    let items = container.query_items::<Value>("SELECT * FROM c", all, None).await.unwrap();
+    for item in items.try_collect::<Vec<_>>().await.unwrap() {
+        let expires = item["expires"].as_i64();
+        assert_eq!(expires.is_some(), item["ttl"].is_i64(), "the service would not know");
+        if expires.is_some_and(|expires| expires <= now.unix_timestamp()) {
+            let id = item["id"].as_str().unwrap();
+            container.delete_item(partition.to_owned(), id, None).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn forgets_what_expired() {
     let client = Account::new().client(Vec::new()).await;
-    let store = CosmosDocuments::with_client(client, DATABASE, Arc::new(OffsetDateTime::now_utc));
+    let (clock, advance) = still_clock();
+    let store = CosmosDocuments::with_client(client.clone(), DATABASE, Arc::clone(&clock));
     store.set_up(Throughput::Serverless).await.unwrap();
-    store
+    let advance = async |by: Duration| {
+        advance(by);
+        expire(&client, "sales", clock()).await;
+    };
+    conformance::documents::forgets_what_expired(&store, "sales", advance).await;
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ use crate::{
 use account::{Account, options};
 use error::Attempt;
 use item::{Item, item_id, partition_key};
-use write::{if_match, write_options};
+use write::remove;
 
 pub use setup::{Outcome, Step, Throughput};
 
@@ -132,24 +132,11 @@ impl Documents for CosmosDocuments {
         let attempt = Attempt::new("delete", key);
         let work = async {
             let container = self.account.container(&attempt, collection).await?;
-            let mut options = write_options();
-            match condition {
-                Condition::Always => {}
-                Condition::Matches(etag) => {
-                    options = options.with_precondition(if_match(etag));
-                }
-                Condition::Absent => {
-                    let found = self.find(&attempt, &container, key).await?;
-                    return Err(found.map_or_else(|| attempt.absent(), |_| attempt.taken()));
-                }
+            if *condition == Condition::Absent {
+                let found = self.find(&attempt, &container, key).await?;
+                return Err(found.map_or_else(|| attempt.absent(), |_| attempt.taken()));
             }
-            let id = item_id(&key.id);
-            match container.delete_item(partition_key(key), &id, Some(options)).await {
-                Ok(_) => Ok(()),
-                Err(error) if error::is_absent(&error) && error::may_be_our_own(&error) => Ok(()),
-                Err(error) if error::is_absent(&error) => Err(attempt.absent()),
-                Err(error) => Err(attempt.failed(&error)),
-            }
+            remove(&attempt, &container, key, condition).await
         };
         attempt.run(work).await
     }

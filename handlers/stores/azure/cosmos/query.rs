@@ -80,8 +80,7 @@ fn condition<'a>(filter: &Filter<'a>) -> (String, &'a str) {
     };
     let place = match member {
         ID => "c.raw".to_owned(),
-        // The service's string literals are those of JSON.
-        _ => format!("c.body[{}]", serde_json::Value::from(member)),
+        _ => format!("c.body['{}']", member.replace('\\', r"\\").replace('\'', r"\'")),
     };
     (format!("{place} {comparison}"), value)
 }

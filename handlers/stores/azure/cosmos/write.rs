@@ -15,7 +15,7 @@ use super::{
     CosmosDocuments,
     account::options,
     error::{Attempt, is_absent, is_changed, is_taken, may_be_our_own},
-    item::Item,
+    item::{Item, item_id, partition_key},
 };
 use crate::stores::{Condition, ETag, StoreError, documents::Key};
 
@@ -77,6 +77,27 @@ impl CosmosDocuments {
     }
 }
 
+/// Removes an item; if a try before the last may have done so, an absent one counts as removed.
+pub(super) async fn remove(
+    attempt: &Attempt,
+    container: &ContainerClient,
+    key: &Key,
+    condition: &Condition,
+) -> Result<(), StoreError> {
+    let options = match condition {
+        Condition::Matches(etag) => write_options().with_precondition(if_match(etag)),
+        Condition::Always | Condition::Absent => write_options(),
+    };
+    let id = item_id(&key.id);
+    match (container.delete_item(partition_key(key), &id, Some(options)).await, condition) {
+        (Ok(_), _) => Ok(()),
+        (Err(error), _) if is_absent(&error) && may_be_our_own(&error) => Ok(()),
+        (Err(error), _) if is_absent(&error) => Err(attempt.absent()),
+        (Err(error), Condition::Matches(etag)) if is_changed(&error) => Err(attempt.changed(etag)),
+        (Err(error), _) => Err(attempt.failed(&error)),
+    }
+}
+
 async fn replace(
     container: &ContainerClient,
     item: &Item,
@@ -87,12 +108,12 @@ async fn replace(
 }
 
 /// What a write is sent with.
-pub(super) fn write_options() -> ItemWriteOptions {
+fn write_options() -> ItemWriteOptions {
     ItemWriteOptions::default().with_operation_options(options())
 }
 
 /// The condition that this version is there.
-pub(super) fn if_match(etag: &ETag) -> Precondition {
+fn if_match(etag: &ETag) -> Precondition {
     Precondition::IfMatch(Etag::from(etag.quoted()))
 }
 
