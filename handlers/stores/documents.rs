@@ -13,6 +13,10 @@ pub use query::{Filter, ID, Order, Query};
 
 use super::{Condition, ETag, Fault, Page, StoreError};
 
+/// The largest body, as JSON in UTF-8, in bytes: Cosmos DB takes items of 2 MB, and there are a
+/// few members around the body.
+pub const LARGEST: usize = 1_900_000;
+
 /// The kinds of documents, one Cosmos DB container or one name in the embedded store each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collection {
@@ -58,6 +62,17 @@ impl Collection {
         Self::Envelopes,
         Self::Audit,
     ];
+
+    /// The top-level members of the body by which lists of this collection are filtered: what a
+    /// store indexes beside the id.
+    pub fn filtered_by(self) -> &'static [&'static str] {
+        match self {
+            Self::Datasets => &["status", "container"],
+            Self::Runs => &["status"],
+            Self::Windows => &["purpose", "runId", "status"],
+            _ => &[],
+        }
+    }
 
     /// The name in the store.
     pub fn name(self) -> &'static str {
@@ -126,8 +141,11 @@ pub trait Documents: Send + Sync + fmt::Debug {
     /// Creates or replaces a document under a condition and returns its new version. With `keep`,
     /// the document expires so long after this write; an expired document counts as absent.
     ///
+    /// Numbers are kept as JSON in the manner of JavaScript, exact up to 2^53.
+    ///
     /// # Errors
-    /// `AlreadyExists` or `Changed` if the condition does not hold.
+    /// `AlreadyExists` or `Changed` if the condition does not hold, `Rejected` if the body is larger
+    /// than [`LARGEST`].
     async fn put(
         &self,
         collection: Collection,
@@ -194,6 +212,18 @@ pub fn typed<T: DeserializeOwned>(document: Document) -> Result<Document<T>, Sto
         Ok(body) => Ok(Document { key, etag, body }),
         Err(error) => Err(StoreError::new(Fault::Rejected, "read", key, error)),
     }
+}
+
+/// Checks that a body is not larger than every store keeps.
+///
+/// # Errors
+/// `Rejected` if it is.
+pub(in crate::stores) fn check_size(key: &Key, body: &str) -> Result<(), StoreError> {
+    if body.len() <= LARGEST {
+        return Ok(());
+    }
+    let detail = format!("it has {} bytes, and a document has at most {LARGEST}", body.len());
+    Err(StoreError::new(Fault::Rejected, "write", key, detail))
 }
 
 /// Turns a record into the JSON object that a store keeps.

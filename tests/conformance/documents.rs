@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use lakehand::stores::{
     Condition, ETag, Fault, Page, StoreError,
-    documents::{Collection, Document, Documents, Filter, ID, Key, Order, Query},
+    documents::{Collection, Document, Documents, Filter, ID, Key, LARGEST, Order, Query},
 };
 use serde_json::{Value, json};
 
@@ -139,6 +139,43 @@ pub(crate) async fn keeps_any_key(store: &dyn Documents, partition: &str) {
     assert_eq!(list_all(store, Query { limit: 5, ..Query::of(partition) }).await, expected);
 }
 
+/// Keys that are empty, or longer than most stores take, are keys like others.
+pub(crate) async fn keeps_short_and_long_keys(store: &dyn Documents, partition: &str) {
+    let ids = ["", " ", "\0", "a".repeat(1500).as_str(), &"仓".repeat(500), &"/".repeat(1500)]
+        .map(str::to_owned);
+    for id in &ids {
+        let key = Key::new(partition, id);
+        put_if(store, &key, json!({"length": id.len()}), &Condition::Absent).await.unwrap();
+        let document = store.get(STATE, &key).await.unwrap();
+        assert_eq!((&document.key, &document.body["length"]), (&key, &json!(id.len())));
+    }
+    let mut expected = ids.to_vec();
+    expected.sort_unstable();
+    assert_eq!(list_all(store, Query { limit: 1, ..Query::of(partition) }).await, expected);
+    for far in
+        [format!("{partition}{}", "é".repeat(1500)), format!("{partition}{}", "/".repeat(3000))]
+    {
+        let (key, beside) = (Key::new(&far, "1"), Key::new(format!("{far}x"), "1"));
+        put(store, &key, json!({})).await;
+        assert_eq!(list_all(store, Query::of(&far)).await, ["1"]);
+        assert_fault(store.get(STATE, &beside).await, Fault::NotFound);
+        store.delete(STATE, &key, &Condition::Always).await.unwrap();
+    }
+}
+
+/// A large document is kept whole, and one that is too large is refused and changes nothing.
+pub(crate) async fn refuses_what_is_too_large(store: &dyn Documents, partition: &str) {
+    let key = Key::new(partition, "large");
+    // The body is a member's name, quotes and braces around the text.
+    let body = json!({"t": "é".repeat((LARGEST - 8) / 2)});
+    assert_eq!(body.to_string().len(), LARGEST);
+    let etag = put(store, &key, body.clone()).await;
+    let more = json!({"text": "x".repeat(LARGEST)});
+    assert_fault(put_if(store, &key, more, &Condition::Always).await, Fault::Rejected);
+    let document = store.get(STATE, &key).await.unwrap();
+    assert!(document.etag == etag && document.body == body);
+}
+
 /// A partition is listed by id, in pages no longer than asked for.
 pub(crate) async fn lists_in_pages(store: &dyn Documents, partition: &str) {
     assert!(store.list(STATE, &Query::of(partition)).await.unwrap().items.is_empty());
@@ -264,7 +301,7 @@ pub(crate) async fn creates_once(store: &dyn Documents, partition: &str) {
 pub(crate) async fn increments_lose_nothing(store: &dyn Documents, partition: &str) {
     let key = Key::new(partition, "counter");
     put(store, &key, json!({"n": 0})).await;
-    join_all((0..8).map(|_| increment(store, &key, 8))).await;
+    join_all((0..32).map(|_| increment(store, &key, 2))).await;
     assert_eq!(store.get(STATE, &key).await.unwrap().body, json!({"n": 64}));
 }
 
@@ -285,15 +322,15 @@ pub(crate) async fn increment(store: &dyn Documents, key: &Key, times: usize) {
 pub(crate) async fn forgets_what_expired(
     store: &dyn Documents,
     partition: &str,
-    advance: &(dyn Fn(Duration) + Sync),
+    advance: impl AsyncFn(Duration),
 ) {
     let (kept, lost) = (Key::new(partition, "kept"), Key::new(partition, "lost"));
     put(store, &kept, json!({})).await;
     let keep = Some(Duration::from_secs(60));
     let old = store.put(STATE, &lost, &json!({"n": 1}), &Condition::Absent, keep).await.unwrap();
-    advance(Duration::from_secs(59));
+    advance(Duration::from_secs(59)).await;
     assert_eq!(store.get(STATE, &lost).await.unwrap().etag, old);
-    advance(Duration::from_secs(1));
+    advance(Duration::from_secs(1)).await;
     assert_fault(store.get(STATE, &lost).await, Fault::NotFound);
     assert_eq!(ids(&store.list(STATE, &Query::of(partition)).await.unwrap()), ["kept"]);
     assert_fault(store.delete(STATE, &lost, &Condition::Always).await, Fault::NotFound);
@@ -301,6 +338,6 @@ pub(crate) async fn forgets_what_expired(
     assert_fault(stale, Fault::Changed);
     store.put(STATE, &lost, &json!({"n": 3}), &Condition::Absent, keep).await.unwrap();
     put(store, &lost, json!({"n": 4})).await;
-    advance(Duration::from_secs(3600));
+    advance(Duration::from_secs(3600)).await;
     assert_eq!(store.get(STATE, &lost).await.unwrap().body, json!({"n": 4}));
 }

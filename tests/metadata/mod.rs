@@ -2,6 +2,7 @@
 
 mod marks;
 mod pipelines;
+mod stores;
 mod tables;
 mod windows;
 

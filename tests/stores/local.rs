@@ -334,6 +334,20 @@ mod documents {
     }
 
     #[tokio::test]
+    async fn keeps_short_and_long_keys() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::keeps_short_and_long_keys(&*store, "sales").await;
+    }
+
+    #[tokio::test]
+    async fn refuses_what_is_too_large() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::refuses_what_is_too_large(&*store, "sales").await;
+    }
+
+    #[tokio::test]
     async fn refuses_foreign_tokens() {
         let lake = tempfile::tempdir().unwrap();
         let store = database(lake.path()).documents();
@@ -359,7 +373,8 @@ mod documents {
         let lake = tempfile::tempdir().unwrap();
         let (clock, advance) = still_clock();
         let store = LocalDatabase::open(lake.path(), clock).unwrap().documents();
-        conformance::documents::forgets_what_expired(&*store, "sales", &advance).await;
+        conformance::documents::forgets_what_expired(&*store, "sales", async |by| advance(by))
+            .await;
     }
 }
 

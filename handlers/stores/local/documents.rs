@@ -15,7 +15,7 @@ use super::{
 };
 use crate::stores::{
     Condition, ETag, Fault, Page, StoreError,
-    documents::{Collection, Document, Documents, Filter, ID, Key, Order, Query},
+    documents::{Collection, Document, Documents, Filter, ID, Key, Order, Query, check_size},
 };
 
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl Documents for LocalDocuments {
         keep: Option<Duration>,
     ) -> Result<ETag, StoreError> {
         let (target, body, condition) = (key.clone(), body.to_string(), condition.clone());
+        check_size(key, &body)?;
         self.0
             .write("write", key, move |change, now| {
                 check(&condition, current(change, collection, &target, now)?.as_ref())?;
