@@ -15,14 +15,14 @@ async fn a_window_has_all_that_a_copy_needs() {
     assert_eq!(status, 409, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("\"firstRun\": true"), "{problem}");
 
-    let first = json!({"runId": "r1", "firstRun": true, "upper": "2026-12-01 06:00:00.1234567"});
+    let first = json!({"runId": "r1", "firstRun": true, "upper": "2024-12-01 06:00:00.1234567"});
     let (status, window) = site.post(address, first.clone()).await;
     assert_eq!(status, 201, "{window}");
     assert_eq!((&window["firstRun"], &window["mode"]), (&json!(true), &json!("incremental")));
     let wanted = "SELECT * FROM [sales].[orders] WHERE ([updated_at] <= \
-                  CAST('2026-12-01T06:00:00.1234567' AS datetime2(7))) OR [updated_at] IS NULL";
+                  CAST('2024-12-01T06:00:00.1234567' AS datetime2(7))) OR [updated_at] IS NULL";
     assert_eq!(window["query"], wanted);
-    assert_eq!(window["upper"], "2026-12-01 06:00:00.1234567", "as the source wrote it");
+    assert_eq!(window["upper"], "2024-12-01 06:00:00.1234567", "as the source wrote it");
     let id = window["id"].as_str().unwrap();
     assert_eq!(window["sink"]["path"], format!("bronze/sales/orders/{id}"));
 
@@ -32,21 +32,21 @@ async fn a_window_has_all_that_a_copy_needs() {
     let (status, problem) = site.post(address, json!({"runId": "r2"})).await;
     assert_eq!((status, &problem["current"]["window"]["id"]), (409, &window["id"]));
 
-    let commit = json!({"rowsRead": "3", "max": "2026-12-01 05:59:59.0000001"});
+    let commit = json!({"rowsRead": "3", "max": "2024-12-01 05:59:59.0000001"});
     let end = site.done(&format!("{address}/{id}/commit"), commit.clone()).await;
     assert_eq!((&end["applied"], &end["moved"]), (&json!(true), &json!(true)));
-    assert_eq!(end["mark"]["value"], "2026-12-01 05:59:59.0000001");
+    assert_eq!(end["mark"]["value"], "2024-12-01 05:59:59.0000001");
     assert_eq!(end["emptied"], Value::Null);
     let end = site.done(&format!("{address}/{id}/commit"), commit).await;
     assert_eq!((&end["applied"], &end["moved"]), (&json!(false), &json!(true)));
 
-    let next = json!({"runId": "r2", "upper": "2026-12-02T00:00:00"});
+    let next = json!({"runId": "r2", "upper": "2024-12-02T00:00:00"});
     let window = site.done(address, next).await;
     let wanted = "SELECT * FROM [sales].[orders] WHERE [updated_at] > \
-                  CAST('2026-12-01T05:59:59.0000001' AS datetime2(7)) AND [updated_at] <= \
-                  CAST('2026-12-02T00:00:00.0000000' AS datetime2(7))";
+                  CAST('2024-12-01T05:59:59.0000001' AS datetime2(7)) AND [updated_at] <= \
+                  CAST('2024-12-02T00:00:00.0000000' AS datetime2(7))";
     assert_eq!(window["query"], wanted);
-    assert_eq!(window["previousMark"], "2026-12-01 05:59:59.0000001");
+    assert_eq!(window["previousMark"], "2024-12-01 05:59:59.0000001");
 }
 
 #[tokio::test]
