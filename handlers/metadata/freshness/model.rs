@@ -31,13 +31,13 @@ pub enum Kind {
     Route,
 }
 
-/// How fresh one table is, or the datasets of one route.
+/// How fresh one table is.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Freshness {
-    /// A table, or a route.
+    /// What it is.
     pub kind: Kind,
-    /// The table's id, or the route's name.
+    /// The table's id.
     pub id: String,
     /// How the age stands to its target.
     pub status: Status,
