@@ -149,7 +149,7 @@ impl Encrypt {
     pub(crate) async fn run(self, environment: Environment) -> Result<(), String> {
         let (app, tools) = self.reading.app(environment)?;
         let policy = self.policy(&app).await?;
-        let file = self.reading.open(&self.input, tools.memory)?;
+        let file = self.reading.open(&self.input, tools.memory.total())?;
         let bar = Bar::of(file.length());
         let Some(output) = self.output.as_ref().filter(|_| !self.dry_run) else {
             let totals =
@@ -212,7 +212,7 @@ impl Encrypt {
 impl Decrypt {
     pub(crate) async fn run(self, environment: Environment) -> Result<(), String> {
         let (app, tools) = self.reading.app(environment)?;
-        let file = self.reading.open(&self.input, tools.memory)?;
+        let file = self.reading.open(&self.input, tools.memory.total())?;
         let envelope = envelope(&file)?;
         let configured = configured(&app, &self.reading, &envelope).await?;
         let task = Task::open(&tools, envelope, &self.columns, &configured).await;

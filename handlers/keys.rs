@@ -120,7 +120,7 @@ async fn reveal(
     path: &std::path::Path,
 ) -> Result<(), String> {
     let (app, tools) = reading.app(environment)?;
-    let file = reading.open(path, tools.memory)?;
+    let file = reading.open(path, tools.memory.total())?;
     let said = envelope(&file)?;
     let configured = configured(&app, reading, &said).await?;
     let task = Task::open(&tools, said, &[], &configured).await.map_err(|e| e.to_string())?;

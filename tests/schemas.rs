@@ -7,10 +7,11 @@ use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 
 /// The HTTP functions and who may call them: the host checks a key for all but `anonymous`.
-const HTTP: [(&str, &str); 6] = [
+const HTTP: [(&str, &str); 7] = [
     ("decrypt", "function"),
     ("encrypt", "function"),
     ("health", "anonymous"),
+    ("keys", "function"),
     ("not_found", "anonymous"),
     ("status", "function"),
     ("trace", "function"),

@@ -15,7 +15,10 @@ use std::{
 use bytes::Bytes;
 use lakehand::{
     config::{Active, Config, Surroundings},
-    encryption::{keys::DataKeys, service::Tools},
+    encryption::{
+        keys::DataKeys,
+        service::{Tools, memory::Memory},
+    },
     routing::{
         Routing,
         arrival::arrive,
@@ -75,7 +78,7 @@ impl Lake {
             blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
             documents: Arc::clone(&documents),
             keys: Some(Arc::new(DataKeys::new(Arc::new(keyring), Arc::clone(&documents)))),
-            memory: 16 << 20,
+            memory: Memory::new(16 << 20),
         };
         Self {
             folder,
