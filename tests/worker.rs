@@ -89,6 +89,20 @@ impl Worker {
         (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
     }
 
+    /// Whether the worker dies over a request.
+    pub(crate) async fn dies_at(
+        &self,
+        address: &str,
+        headers: &[(&'static str, &str)],
+        body: &Value,
+    ) -> bool {
+        let mut request = reqwest::Client::new().post(format!("{}/api/{address}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(body.to_string()).send().await.is_err()
+    }
+
     async fn post(&self, function: &str, envelope: &Value) -> Option<(u16, Value)> {
         let request = reqwest::Client::new().post(format!("{}/{function}", self.address));
         let request = request.header("content-type", "application/json");

@@ -92,6 +92,10 @@ impl Lake {
         }
     }
 
+    pub(crate) fn keyring(&self) -> LocalKeyring {
+        LocalKeyring::new(self.folder.path().join("keyring.json"))
+    }
+
     pub(crate) fn routing(&self) -> Routing<'_> {
         Routing {
             active: &self.active,

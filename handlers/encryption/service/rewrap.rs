@@ -172,8 +172,8 @@ impl Rewrap {
     }
 }
 
-/// The versions under which keys are, for the audit record.
-pub(super) fn versions(keys: &WrappedKeys) -> Option<String> {
+/// The versions under which keys are, in words.
+pub fn versions(keys: &WrappedKeys) -> Option<String> {
     let mut versions: Vec<_> =
         keys.values().filter_map(|key| Some(key.wrapped()?.to_string())).collect();
     versions.dedup();
