@@ -111,6 +111,11 @@ impl Worker {
         Some((status, serde_json::from_slice(&answer.bytes().await.ok()?).unwrap()))
     }
 
+    /// The most memory that the process ever held, in KiB; `None` where the system does not say.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        peak_memory(self.child.id())
+    }
+
     /// Waits for the process to end by itself.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let started = Instant::now();
@@ -129,6 +134,13 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The most memory that a process ever held, in KiB; `None` where the system does not say.
+pub(crate) fn peak_memory(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 fn free_port() -> u16 {

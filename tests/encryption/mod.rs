@@ -3,6 +3,7 @@
 
 mod commands;
 mod decrypting;
+mod memory;
 mod parquet_files;
 mod requests;
 pub(crate) mod rewrapping;
