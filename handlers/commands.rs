@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Subcommand;
+use clap::{Subcommand, value_parser};
 use lakehand::{
     host::{dev, package},
     routing::trace::trace,
@@ -40,6 +40,9 @@ pub(crate) enum Command {
         /// Deliver a recorded Event Grid event at the start
         #[arg(long, value_name = "EVENT.json")]
         replay: Vec<PathBuf>,
+        /// Run so many worker processes, as so many instances would in Azure
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=16))]
+        workers: u8,
         /// Print the worker's whole log
         #[arg(long)]
         verbose: bool,
@@ -92,8 +95,8 @@ impl Command {
     pub(crate) fn run(self, environment: Environment) -> ExitCode {
         match self {
             Self::Serve { stop_with_stdin } => serve(environment, stop_with_stdin),
-            Self::Dev { lake, port, replay, verbose } => {
-                let options = dev::Options { lake, port, replay, verbose };
+            Self::Dev { lake, port, replay, workers, verbose } => {
+                let options = dev::Options { lake, port, replay, workers, verbose };
                 answer(block_on(dev::run(options, environment)))
             }
             Self::Check(check) => answer(block_on(check.run(environment))),

@@ -18,6 +18,7 @@ pub use environment::Environment;
 pub use keys::{Keys, Vault};
 pub use proof::{Guarded, SecondProof};
 pub use secret::Secret;
+use tracing_subscriber::EnvFilter;
 
 use crate::{
     host::functions::{FUNCTIONS, HOST_JSON},
@@ -140,6 +141,7 @@ impl Settings {
             functions: functions(environment, &root),
             root,
         };
+        reader.log();
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
     }
 }
@@ -215,6 +217,15 @@ impl Reader<'_> {
                 );
                 PathBuf::new()
             }
+        }
+    }
+
+    /// What is logged is set up before the settings are read; here a wrong filter is only named.
+    fn log(&mut self) {
+        const NAME: &str = "LAKEHAND_LOG";
+        let filter = self.text(NAME).map(str::parse::<EnvFilter>);
+        if let Some(Err(error)) = filter {
+            self.problem(NAME, format!("is no filter: {error}"), "info,azure=error");
         }
     }
 
