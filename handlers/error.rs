@@ -61,7 +61,7 @@ pub enum Error {
     #[error("{failure}")]
     Encryption {
         /// Why the first one was not.
-        failure: Failure,
+        failure: Box<Failure>,
         /// What became of each, a list of objects; null for one file.
         files: Value,
     },
@@ -111,9 +111,9 @@ impl Error {
     fn field(&self) -> Option<(&'static str, String)> {
         match self {
             Self::Parameter { name, reason } => Some((name, reason.clone())),
-            Self::Encryption { failure, .. } => match failure {
+            Self::Encryption { failure, .. } => match &**failure {
                 Failure::Refused(refusal) => Some((refusal.field, refusal.reason.clone())),
-                Failure::TooLarge(error) => Some(("source", error.to_string())),
+                Failure::TooLarge(reason) => Some(("source", reason.clone())),
                 Failure::SourceChanged(_) => Some(("source", failure.to_string())),
                 Failure::Key(_) | Failure::NoKeys => Some(("key", failure.to_string())),
                 Failure::Store(_) | Failure::TooSlow | Failure::Rival(_) => None,
@@ -125,7 +125,7 @@ impl Error {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self::Encryption { failure, files: Value::Null }
+        Self::Encryption { failure: Box::new(failure), files: Value::Null }
     }
 }
 

@@ -284,5 +284,5 @@ fn failed<T: Serialize>(done: Vec<(String, Result<T, Failure>)>, is_one: bool) -
     }
     let failure = first.expect("one of them failed");
     let files = if is_one { Value::Null } else { Value::Array(files) };
-    Error::Encryption { failure, files }
+    Error::Encryption { failure: Box::new(failure), files }
 }
