@@ -86,6 +86,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/trace", get(trace::get))
         .route("/api/encrypt", post(answer::encrypt))
         .route("/api/decrypt", post(answer::decrypt))
+        .route("/api/keys/rewrap", post(answer::rewrap))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(function_or_nothing)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), only_started))

@@ -61,7 +61,7 @@ pub enum Error {
     #[error("{failure}")]
     Encryption {
         /// Why the first one was not.
-        failure: Failure,
+        failure: Box<Failure>,
         /// What became of each, a list of objects; null for one file.
         files: Value,
     },
@@ -111,8 +111,9 @@ impl Error {
     fn field(&self) -> Option<(&'static str, String)> {
         match self {
             Self::Parameter { name, reason } => Some((name, reason.clone())),
-            Self::Encryption { failure, .. } => match failure {
+            Self::Encryption { failure, .. } => match &**failure {
                 Failure::Refused(refusal) => Some((refusal.field, refusal.reason.clone())),
+                Failure::TooLarge(reason) => Some(("source", reason.clone())),
                 Failure::SourceChanged(_) => Some(("source", failure.to_string())),
                 Failure::Key(_) | Failure::NoKeys => Some(("key", failure.to_string())),
                 Failure::Store(_) | Failure::TooSlow | Failure::Rival(_) => None,
@@ -124,7 +125,7 @@ impl Error {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self::Encryption { failure, files: Value::Null }
+        Self::Encryption { failure: Box::new(failure), files: Value::Null }
     }
 }
 
@@ -137,7 +138,9 @@ fn status_of(failure: &Failure) -> StatusCode {
             Kind::Taken => StatusCode::CONFLICT,
             Kind::Unfit => StatusCode::UNPROCESSABLE_ENTITY,
         },
+        Failure::TooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Failure::SourceChanged(_) => StatusCode::CONFLICT,
+        Failure::NoKeys => StatusCode::BAD_REQUEST,
         Failure::Key(KeyError::Store(error)) => match error.fault {
             Fault::NotFound | Fault::Rejected => StatusCode::BAD_REQUEST,
             Fault::Denied => StatusCode::FORBIDDEN,
@@ -146,7 +149,7 @@ fn status_of(failure: &Failure) -> StatusCode {
         Failure::Key(KeyError::Cell(_)) => StatusCode::SERVICE_UNAVAILABLE,
         Failure::Key(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Failure::TooSlow => StatusCode::GATEWAY_TIMEOUT,
-        Failure::NoKeys | Failure::Store(_) | Failure::Rival(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Store(_) | Failure::Rival(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -25,6 +25,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function { name: "decrypt", definition: include_str!("../../functions/decrypt/function.json") },
     Function { name: "encrypt", definition: include_str!("../../functions/encrypt/function.json") },
     Function { name: "health", definition: include_str!("../../functions/health/function.json") },
+    Function { name: "keys", definition: include_str!("../../functions/keys/function.json") },
     Function {
         name: "not_found",
         definition: include_str!("../../functions/not_found/function.json"),
@@ -300,17 +301,21 @@ mod tests {
     }
 
     #[test]
-    fn only_decryption_is_off_until_a_setting_adds_it_to_the_list() {
+    fn only_what_is_guarded_is_off_until_a_setting_adds_it_to_the_list() {
         let enabled = |settings: &[(&str, &str)]| -> Vec<_> {
             let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             let environment: Environment = settings.iter().map(own).collect();
             let off = FUNCTIONS.iter().filter(|it| !it.is_enabled(HOST_JSON, &environment));
             off.map(|function| function.name).collect()
         };
-        assert_eq!(enabled(&[]), ["decrypt"]);
-        assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__9", "Decrypt")]), [""; 0]);
-        assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__0", "decrypt")]), ["encrypt"]);
-        assert_eq!(enabled(&[("AzureWebJobs.trace.Disabled", "1")]), ["decrypt", "trace"]);
+        let [decrypt, keys] =
+            ["AzureFunctionsJobHost__functions__9", "AzureFunctionsJobHost__functions__10"];
+        assert_eq!(enabled(&[]), ["decrypt", "keys"]);
+        assert_eq!(enabled(&[(decrypt, "Decrypt"), (keys, "keys")]), [""; 0]);
+        assert_eq!(enabled(&[(keys, "keys")]), ["decrypt"]);
+        let first = "AzureFunctionsJobHost__functions__0";
+        assert_eq!(enabled(&[(first, "decrypt")]), ["encrypt", "keys"]);
+        assert_eq!(enabled(&[("AzureWebJobs.trace.Disabled", "1")]), ["decrypt", "keys", "trace"]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! App settings: read once from the environment, every problem reported together, by name.
 
 mod connection;
-mod decryption;
 mod environment;
 mod keys;
+mod proof;
 mod secret;
 
 use std::{
@@ -14,9 +14,9 @@ use std::{
 };
 
 pub use connection::{Connection, Credential};
-pub use decryption::Decryption;
 pub use environment::Environment;
 pub use keys::{Keys, Vault};
+pub use proof::{Guarded, SecondProof};
 pub use secret::Secret;
 use tracing_subscriber::EnvFilter;
 
@@ -98,10 +98,12 @@ pub struct Settings {
     pub ledger_retention: Duration,
     /// How long the host lets an invocation run; `None` is without limit.
     pub function_timeout: Option<Duration>,
-    /// How many bytes the work on one file may hold, about.
+    /// How many bytes all work on files may hold together, about.
     pub memory: usize,
     /// Who may decrypt.
-    pub decryption: Decryption,
+    pub decryption: SecondProof,
+    /// Who may wrap data keys anew.
+    pub rewrapping: SecondProof,
     /// The Functions that the host starts, by name.
     pub functions: BTreeSet<&'static str>,
 }
@@ -134,7 +136,8 @@ impl Settings {
             ledger_retention: reader.days("LAKEHAND_LEDGER_DAYS", 90),
             function_timeout: reader.function_timeout(&root),
             memory: reader.memory(),
-            decryption: Decryption::read(&resolved, &mut reader.problems),
+            decryption: SecondProof::read(Guarded::Decrypt, &resolved, &mut reader.problems),
+            rewrapping: SecondProof::read(Guarded::Keys, &resolved, &mut reader.problems),
             functions: functions(environment, &root),
             root,
         };
@@ -267,15 +270,16 @@ impl Reader<'_> {
         Duration::from_secs(u64::from(days) * 86_400)
     }
 
-    /// Less than 16 MiB would not hold a page of a common Parquet file.
+    /// Less would not hold the parts of blobs that are on their way, and a page of a common Parquet
+    /// file.
     fn memory(&mut self) -> usize {
         const NAME: &str = "LAKEHAND_MEMORY";
         let parsed = self.text(NAME).map(|text| text.parse::<usize>().ok());
         let megabytes = match parsed {
             None => 128,
-            Some(Some(megabytes)) if (16..=1 << 20).contains(&megabytes) => megabytes,
+            Some(Some(megabytes)) if (80..=1 << 20).contains(&megabytes) => megabytes,
             Some(_) => {
-                self.problem(NAME, "is not a whole number of MiB from 16 on", "128");
+                self.problem(NAME, "is not a whole number of MiB from 80 on", "128");
                 128
             }
         };
