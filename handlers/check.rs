@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lakehand::{
-    config::{Config, Surroundings},
-    routing::explain,
+    config::{Config, Surroundings, parse_size},
+    routing::{explain, outcome::counted},
     settings::{ConfigSource, Environment, Settings, Storage},
-    stores::{blobs::BlobPath, open},
+    stores::{
+        blobs::{BlobPath, Properties},
+        open,
+    },
 };
 use time::OffsetDateTime;
 
@@ -24,12 +27,24 @@ pub(crate) struct Check {
     /// The file to check [default: as LAKEHAND_CONFIG says, or ./lakehand.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The blob's length in bytes, for routes that ask for it
-    #[arg(long, default_value_t = 1)]
+    /// The blob's length in bytes or with a unit, such as 10MiB, for routes that ask for it
+    #[arg(long, default_value = "1", value_parser = size)]
     size: u64,
     /// The blob's media type, for routes that ask for it
     #[arg(long)]
     content_type: Option<String>,
+    /// The blob's metadata, for routes that ask for it; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    metadata: Vec<(String, String)>,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "write a number of bytes, or for example 10MiB".to_owned())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Check {
@@ -72,11 +87,14 @@ impl Check {
 
     fn report(&self, source: &ConfigSource, config: &Config) {
         let Some(blob) = &self.blob else {
-            println!("{}: {} routes, no problems", name_of(source), config.routes.len());
+            let routes = counted(config.routes.len() as u64, "route");
+            println!("{}: {routes}, no problems", name_of(source));
             return;
         };
         let now = OffsetDateTime::now_utc();
-        let properties = explain::imagined(self.size, self.content_type.clone(), now);
+        let imagined = explain::imagined(self.size, self.content_type.clone(), now);
+        let metadata = self.metadata.iter().cloned().collect();
+        let properties = Properties { metadata, ..imagined };
         print!("{}", explain::explain(config, blob, &properties));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Subcommand;
+use clap::{Subcommand, value_parser};
 use lakehand::{
     host::{dev, package},
     routing::trace::trace,
@@ -15,6 +15,7 @@ use lakehand::{
 
 use crate::{
     check::Check,
+    cosmos::InitCosmos,
     files::{Decrypt, Encrypt, Inspect},
     keys::Keys,
     serve::{open_app, serve},
@@ -40,6 +41,9 @@ pub(crate) enum Command {
         /// Deliver a recorded Event Grid event at the start
         #[arg(long, value_name = "EVENT.json")]
         replay: Vec<PathBuf>,
+        /// Run so many worker processes, as so many instances would in Azure
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=16))]
+        workers: u8,
         /// Print the worker's whole log
         #[arg(long)]
         verbose: bool,
@@ -66,6 +70,8 @@ pub(crate) enum Command {
     /// Make, rotate and reveal keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Make the Cosmos DB database and containers that LAKEHAND_COSMOS names
+    InitCosmos(InitCosmos),
     /// Write a deployable app root
     Package {
         /// The folder to write
@@ -92,8 +98,8 @@ impl Command {
     pub(crate) fn run(self, environment: Environment) -> ExitCode {
         match self {
             Self::Serve { stop_with_stdin } => serve(environment, stop_with_stdin),
-            Self::Dev { lake, port, replay, verbose } => {
-                let options = dev::Options { lake, port, replay, verbose };
+            Self::Dev { lake, port, replay, workers, verbose } => {
+                let options = dev::Options { lake, port, replay, workers, verbose };
                 answer(block_on(dev::run(options, environment)))
             }
             Self::Check(check) => answer(block_on(check.run(environment))),
@@ -104,6 +110,7 @@ impl Command {
             Self::Decrypt(decrypt) => answer(block_on(decrypt.run(environment))),
             Self::Inspect(inspect) => answer(inspect.run()),
             Self::Keys(keys) => answer(block_on(keys.run(environment))),
+            Self::InitCosmos(init) => answer(block_on(init.run(environment))),
             Self::Package { folder, config, local, force } => {
                 let options = package::Options { folder, config, local, force };
                 answer(package::package(&options).map(|package| println!("{package}")))
@@ -141,8 +148,9 @@ async fn print_trace(
     json: bool,
 ) -> Result<(), String> {
     let environment = with_local_settings(environment, lake.as_deref())?;
-    let folder = Settings::read(&environment).map(|settings| settings.lake);
-    if let Ok(folder) = folder.map(|folder| folder.join(".lakehand"))
+    if let Ok(settings) = Settings::read(&environment)
+        && settings.cosmos.is_none()
+        && let folder = settings.lake.join(".lakehand")
         && !folder.is_dir()
     {
         let lake = folder.parent().unwrap_or(&folder).display();

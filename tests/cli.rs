@@ -77,8 +77,41 @@ fn check_explains_where_a_name_goes_and_why() {
         assert!(text.contains(line), "{line} in {text}");
     }
     assert!(explain("landing/drives/q1/a.bin").contains("waits for a marker that ends in `.done`"));
+    assert!(explain("landing/drives/q1/a.bin").contains("in tier Cool"));
+    let contract = explain("landing/contracts/acme/x.pdf");
+    for deed in ["tagged customer = acme", "also stays where it landed"] {
+        assert!(contract.contains(deed), "{deed} in {contract}");
+    }
     assert!(explain("landing/x.exe").contains("goes to the quarantine"));
     assert!(explain("other/x.csv").contains("`other` is not a landing container"));
+}
+
+#[test]
+fn check_imagines_the_blob_it_is_told_of() {
+    let folder = folder_with(
+        r#"
+        [[route]]
+        name = "big"
+        from = "landing/{file...}"
+        to = "out/{file}"
+        when = { min_size = "10 MiB", metadata = { source = "portal" } }
+        "#,
+    );
+    let explain = |arguments: &[&str]| {
+        out(&run(folder.path(), &[&["check", "landing/x"], arguments].concat(), &[]))
+    };
+    assert!(explain(&["--size", "10MiB", "--metadata", "source=portal"]).contains("-> out/x"));
+    assert!(explain(&["--size", "10MiB"]).contains("not big"));
+    assert!(explain(&["--metadata", "source=portal"]).contains("not big"));
+    let wrong = run(folder.path(), &["check", "landing/x", "--size", "10 parsecs"], &[]);
+    assert!(err(&wrong).contains("10MiB"), "{}", err(&wrong));
+}
+
+#[test]
+fn a_wrong_log_filter_is_named_with_the_other_problems() {
+    let folder = folder_with(EXAMPLE);
+    let output = run(folder.path(), &["check"], &[("LAKEHAND_LOG", "info=loud=very")]);
+    assert!(err(&output).contains("LAKEHAND_LOG: is no filter"), "{}", err(&output));
 }
 
 #[test]
@@ -118,4 +151,24 @@ fn wrong_use_ends_with_2_and_help_shows_examples() {
     }
     let help = run(folder.path(), &["--help"], &[]);
     assert!(help.status.success() && out(&help).contains("lakehand check landing/sales/x.csv"));
+}
+
+#[test]
+fn init_cosmos_says_what_to_set() {
+    let folder = folder_with(EXAMPLE);
+    let output = run(folder.path(), &["init-cosmos", "--serverless"], &[]);
+    assert!(!output.status.success() && err(&output).contains("LAKEHAND_COSMOS is not set"));
+    let settings = [("LAKEHAND_COSMOS", "lake"), ("LAKEHAND_COSMOS_DATABASE", "a/b")];
+    let output = run(folder.path(), &["init-cosmos"], &settings);
+    let told = err(&output);
+    assert!(!output.status.success());
+    assert!(
+        told.contains("LAKEHAND_COSMOS: ") && told.contains("LAKEHAND_COSMOS_DATABASE"),
+        "{told}"
+    );
+    let nowhere = "AccountEndpoint=http://127.0.0.1:1;AccountKey=c2VjcmV0LWtleQ==";
+    let output = run(folder.path(), &["init-cosmos"], &[("LAKEHAND_COSMOS", nowhere)]);
+    let told = err(&output);
+    assert!(!output.status.success() && told.contains("cannot make"), "{told}");
+    assert!(!told.contains("c2VjcmV0LWtleQ"), "{told}");
 }

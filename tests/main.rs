@@ -15,11 +15,15 @@ mod protocol;
 mod routing;
 mod schemas;
 mod streams;
-mod stores {
+pub(crate) mod stores {
     mod azure;
     mod azure_access;
     mod azure_blocks;
     mod azure_requests;
+    pub(crate) mod cosmos;
+    mod cosmos_faults;
+    mod cosmos_requests;
+    mod cosmos_setup;
     mod local;
     mod local_database;
     mod local_disk;

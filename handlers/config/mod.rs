@@ -18,6 +18,7 @@ use toml::de::DeTable;
 
 pub use live::{Active, LiveConfig, OpenAccount, Unusable};
 pub use policies::Reach;
+pub use section::parse_size;
 use section::{Found, Problems, Section};
 
 use crate::{

@@ -264,7 +264,8 @@ impl<'a> Section<'a> {
     }
 }
 
-fn parse_size(text: &str) -> Option<u64> {
+/// Reads a length in bytes, such as `10 MiB`; `None` if it is none.
+pub fn parse_size(text: &str) -> Option<u64> {
     let (number, unit) = number_and_unit(text)?;
     let factor = match unit {
         "" | "B" => 1,

@@ -4,7 +4,11 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use super::{pattern::Captures, template::Facts};
+use super::{
+    pattern::Captures,
+    route::{Action, Route},
+    template::Facts,
+};
 use crate::{
     config::Config,
     stores::{
@@ -37,6 +41,8 @@ pub struct Taken {
     pub destination: Result<BlobPath, String>,
     /// What it waits for, when the route collects datasets.
     pub waits: Option<String>,
+    /// What else the route does with it, a phrase each.
+    pub deeds: Vec<String>,
 }
 
 /// Tries every route on a name as if a blob with these properties landed at `now`.
@@ -58,7 +64,9 @@ pub fn explain(config: &Config, path: &BlobPath, properties: &Properties) -> Exp
                 let waits = route.complete.as_ref().filter(|_| !route.is_marker(path));
                 let waits =
                     waits.map(|complete| format!("a marker that ends in `{}`", complete.marker));
-                taken = Some(Taken { route: route.name.clone(), captures, destination, waits });
+                let deeds = deeds(route, &facts);
+                taken =
+                    Some(Taken { route: route.name.clone(), captures, destination, waits, deeds });
                 break;
             }
         }
@@ -67,7 +75,22 @@ pub fn explain(config: &Config, path: &BlobPath, properties: &Properties) -> Exp
     Explanation { path: path.clone(), refusals, taken, lands }
 }
 
-/// The properties of a blob that nobody has seen: one byte, landing now.
+/// What a route does beside the move, in the order of its effects.
+fn deeds(route: &Route, facts: &Facts<'_>) -> Vec<String> {
+    let protect = route.protect.as_ref().map(|protect| {
+        let original = protect.original.as_ref().map(|original| original.render(facts));
+        let kept = original.map_or_else(|| "nowhere".to_owned(), |place| format!("in {place}"));
+        format!("protected by policy {}, its plaintext kept {kept}", protect.policy.name)
+    });
+    let account = route.to_account.as_ref().map(|name| format!("to account {name}"));
+    let tier = route.tier.as_ref().map(|tier| format!("in tier {tier}"));
+    let tags =
+        route.tags.iter().map(|(name, value)| format!("tagged {name} = {}", value.render(facts)));
+    let stays = (route.action == Action::Copy).then(|| "also stays where it landed".to_owned());
+    protect.into_iter().chain(account).chain(tier).chain(tags).chain(stays).collect()
+}
+
+/// The properties of a blob that nobody has seen, landing now.
 pub fn imagined(length: u64, content_type: Option<String>, now: OffsetDateTime) -> Properties {
     Properties {
         etag: ETag::new("example"),
@@ -108,7 +131,10 @@ impl fmt::Display for Taken {
             writeln!(f, "    it waits for {waits}")?;
         }
         match &self.destination {
-            Ok(destination) => writeln!(f, "    -> {destination}"),
+            Ok(destination) => {
+                writeln!(f, "    -> {destination}")?;
+                self.deeds.iter().try_for_each(|deed| writeln!(f, "       {deed}"))
+            }
             Err(reason) => writeln!(f, "    goes to the quarantine: {reason}"),
         }
     }

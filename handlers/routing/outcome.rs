@@ -57,7 +57,8 @@ impl fmt::Display for Outcome {
             Self::Waiting(dataset) => write!(f, "waits for the marker of {dataset}"),
             Self::Settling(reason) => write!(f, "settling: {reason}"),
             Self::Closed { dataset, files, bytes, destination } => {
-                write!(f, "-> {destination}  closes {dataset}: {files} files, {bytes} bytes")
+                let (files, bytes) = (counted(*files, "file"), counted(*bytes, "byte"));
+                write!(f, "-> {destination}  closes {dataset}: {files}, {bytes}")
             }
             Self::Quarantined { reason, destination } => {
                 write!(f, "-> {destination}  quarantined: {reason}")
@@ -67,6 +68,12 @@ impl fmt::Display for Outcome {
             Self::Gone => write!(f, "is gone; nothing to do"),
         }
     }
+}
+
+/// A number with its noun, as people write it: `1 file`, `2 files`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// One finished line about one blob, for the host's log and for people.

@@ -93,6 +93,25 @@ fn a_killed_worker_is_started_again_and_nothing_is_lost() {
 }
 
 #[test]
+fn several_workers_share_one_lake_and_the_others_go_on_without_a_killed_one() {
+    let site = Site::new();
+    let dev = site.start(&["--workers", "3"]);
+    let first = dev.workers();
+    assert_eq!(first.len(), 3);
+    send_signal(first[1], "KILL");
+    for number in 0..30 {
+        site.drop_file(&format!("landing/sales/{number}.csv"), format!("{number}"));
+    }
+    for number in 0..30 {
+        site.arrives(&format!("processing/sales/{number}.csv"), format!("{number}"));
+    }
+    dev.prints("worker 2 was killed; starting it again");
+    wait_for("a third worker", || dev.workers().len() == 3);
+    assert_eq!(dev.end("INT").code(), Some(0));
+    assert!(!first.into_iter().any(runs));
+}
+
+#[test]
 fn a_worker_that_fails_three_times_ends_it_with_the_hosts_words() {
     let timeout = "AzureFunctionsJobHost__customHandler__initializationTimeout";
     let site = Site::new().with(timeout, "00:00:00");

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use lakehand::stores::{blobs::Attributes, documents::Collection, local::LocalDatabase};
+use lakehand::stores::{
+    blobs::Attributes,
+    documents::{Collection, Query},
+    local::LocalDatabase,
+};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -29,7 +33,7 @@ async fn audit(site: &Site) -> Vec<Value> {
     let database = LocalDatabase::open(&lake, Arc::new(OffsetDateTime::now_utc)).unwrap();
     let now = OffsetDateTime::now_utc();
     let month = format!("{:04}-{:02}", now.year(), u8::from(now.month()));
-    let page = database.documents().list(Collection::Audit, &month, 100, None).await.unwrap();
+    let page = database.documents().list(Collection::Audit, &Query::of(&month)).await.unwrap();
     page.items.into_iter().map(|document| document.body).collect()
 }
 

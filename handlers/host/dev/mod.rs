@@ -30,7 +30,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -67,6 +67,8 @@ pub struct Options {
     pub port: u16,
     /// Files of recorded events to deliver once the worker is ready.
     pub replay: Vec<PathBuf>,
+    /// How many worker processes share the work, as so many instances would; at least 1.
+    pub workers: u8,
     /// Whether to print the worker's whole log.
     pub verbose: bool,
 }
@@ -133,20 +135,33 @@ pub async fn run(options: Options, environment: Environment) -> Result<(), Error
     stores.queues.create(&plan.settings.queue).await?;
     report.text(&banner::banner(&plan, listener.local_addr()?));
 
-    let (state, listening) = watch::channel(State::Starting);
-    let worker = Worker::new(listening, report, plan.patience(), plan.deadline());
     let (worker_stopper, worker_stop) = Stopper::new();
     let (stopper, stop) = Stopper::new();
-    let supervisor = tokio::spawn(supervise(plan.program()?, state, report, worker_stop));
+    let mut supervisors = JoinSet::new();
+    let mut processes = Vec::new();
+    for name in names(options.workers) {
+        let (state, listening) = watch::channel(State::Starting);
+        processes.push(listening);
+        supervisors.spawn(supervise(plan.program(name)?, state, report, worker_stop.clone()));
+    }
+    let worker = Worker::new(processes, report, plan.patience(), plan.deadline());
     let triggers = Triggers { plan, stores, worker };
     let tasks = triggers.start(listener, replays, &stop);
-    end(supervisor, tasks, stopper, worker_stopper, report).await
+    end(supervisors, tasks, stopper, worker_stopper, report).await
+}
+
+/// What the worker processes are called.
+fn names(workers: u8) -> Vec<String> {
+    match workers {
+        1 => vec!["the worker".to_owned()],
+        _ => (1..=workers).map(|number| format!("worker {number}")).collect(),
+    }
 }
 
 /// Waits for the wish to end or for the worker to fail for good, then ends everything in order:
 /// the triggers first, the worker last.
 async fn end(
-    mut supervisor: JoinHandle<Result<(), GaveUp>>,
+    mut supervisors: JoinSet<Result<(), GaveUp>>,
     mut tasks: JoinSet<()>,
     stopper: Stopper,
     worker_stopper: Stopper,
@@ -154,7 +169,9 @@ async fn end(
 ) -> Result<(), Error> {
     tokio::select! {
         interrupted = interrupted() => interrupted?,
-        gave_up = &mut supervisor => return Ok(gave_up.map_err(io::Error::other)??),
+        Some(gave_up) = supervisors.join_next() => {
+            return Ok(gave_up.map_err(io::Error::other)??);
+        }
     }
     report.event("stopping");
     stopper.stop();
@@ -164,7 +181,10 @@ async fn end(
     }
     tasks.shutdown().await;
     worker_stopper.stop();
-    Ok(supervisor.await.map_err(io::Error::other)??)
+    while let Some(ended) = supervisors.join_next().await {
+        ended.map_err(io::Error::other)??;
+    }
+    Ok(())
 }
 
 async fn listen(port: u16) -> Result<TcpListener, Error> {

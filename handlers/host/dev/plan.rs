@@ -82,10 +82,11 @@ impl Plan {
         self.settings.function_timeout.map_or(FOREVER, |timeout| timeout + GRACE)
     }
 
-    /// The worker: this very executable, which ends when its standard input does and so never
+    /// A worker: this very executable, which ends when its standard input does and so never
     /// outlives `dev`.
-    pub(super) fn program(&self) -> io::Result<Program> {
+    pub(super) fn program(&self, name: String) -> io::Result<Program> {
         Ok(Program {
+            name,
             executable: env::current_exe()?,
             arguments: ["serve", "--stop-with-stdin"].map(str::to_owned).into(),
             environment: self.environment.clone(),

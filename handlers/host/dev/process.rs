@@ -37,10 +37,11 @@ const LAST_LINES: usize = 3;
 /// The worker failed once too often.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "Exceeded http worker restart retry count. Shutting down Functions Host. The worker {ended}{}",
+    "Exceeded http worker restart retry count. Shutting down Functions Host. {name} {ended}{}",
     quoted(last_lines)
 )]
 pub struct GaveUp {
+    name: String,
     ended: String,
     last_lines: Vec<String>,
 }
@@ -48,6 +49,8 @@ pub struct GaveUp {
 /// How to start a worker.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
+    /// What it is called in reports.
+    pub(super) name: String,
     /// The executable.
     pub(super) executable: PathBuf,
     /// Its arguments.
@@ -78,17 +81,19 @@ pub(super) async fn supervise(
         };
         match rules.judge(ended, Instant::now()) {
             Verdict::Restart => {
-                report.event(&format!("the worker {}; starting it again", describe(ended)));
+                let (name, ended) = (&program.name, describe(ended));
+                report.event(&format!("{name} {ended}; starting it again"));
             }
             Verdict::GiveUp => {
                 state.send_replace(State::Gone);
-                return Err(GaveUp { ended: describe(ended), last_lines });
+                return Err(GaveUp { name: program.name, ended: describe(ended), last_lines });
             }
             Verdict::Rest => {
-                report.event(
-                    "the worker left with exit code 0, which the host takes for intended: \
+                report.event(&format!(
+                    "{} left with exit code 0, which the host takes for intended: \
                      every invocation fails until you start `lakehand dev` again",
-                );
+                    program.name
+                ));
                 stop.asked().await;
                 return Ok(());
             }

@@ -52,7 +52,9 @@ impl Triggers {
                     self.start_blob(&mut tasks, function, container, token, stop);
                 }
                 Trigger::Queue { queue } => {
-                    tasks.spawn(self.queue(function, queue).run(stop.clone()));
+                    for worker in self.worker.instances() {
+                        tasks.spawn(self.queue(function, queue, worker).run(stop.clone()));
+                    }
                 }
                 Trigger::Timer { .. } => {
                     tasks.spawn(self.timer(function).run(stop.clone()));
@@ -117,13 +119,13 @@ impl Triggers {
         watch(lake, container, arrivals.clone()).map_err(warn).ok()
     }
 
-    fn queue(&self, function: &Planned, queue: &str) -> QueueTrigger {
+    fn queue(&self, function: &Planned, queue: &str, worker: Worker) -> QueueTrigger {
         QueueTrigger {
             function: function.name,
             binding: function.binding.name.clone(),
             queue: queue.to_owned(),
             tries: self.plan.limits.queue_tries,
-            worker: self.worker.clone(),
+            worker,
             queues: Arc::clone(&self.stores.queues),
         }
     }

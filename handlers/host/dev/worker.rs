@@ -1,9 +1,16 @@
 //! The worker as its host sees it: a state, and a port to post invocations to.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{future::select_ok, stream};
 use reqwest::{
     Client, Response, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -35,6 +42,15 @@ pub(super) enum State {
     Gone,
 }
 
+impl State {
+    fn port(self) -> Option<u16> {
+        match self {
+            Self::Ready(port) => Some(port),
+            Self::Starting | Self::Gone => None,
+        }
+    }
+}
+
 /// Why an invocation failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -52,10 +68,11 @@ pub(super) enum Failure {
     NotReady,
 }
 
-/// A worker that can be invoked. A clone speaks to the same process.
+/// One or more worker processes that can be invoked, in turn. A clone speaks to the same ones.
 #[derive(Clone, Debug)]
 pub(super) struct Worker {
-    state: watch::Receiver<State>,
+    processes: Arc<[watch::Receiver<State>]>,
+    turn: Arc<AtomicUsize>,
     client: Client,
     /// Where this worker's events and failures are printed.
     pub(super) report: Report,
@@ -64,27 +81,40 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// A worker in the given state. Invocations wait `patience` for it to become ready and
+    /// The processes behind these states. Invocations wait `patience` for one to become ready and
     /// `deadline` for its answer.
     pub(super) fn new(
-        state: watch::Receiver<State>,
+        processes: impl Into<Arc<[watch::Receiver<State>]>>,
         report: Report,
         patience: Duration,
         deadline: Duration,
     ) -> Self {
-        Self { state, client: loopback_client(), report, patience, deadline }
+        let (processes, turn) = (processes.into(), Arc::default());
+        Self { processes, turn, client: loopback_client(), report, patience, deadline }
     }
 
-    /// The port, as soon as the worker listens on it.
+    /// Each process by itself, as an instance that takes its own messages.
+    pub(super) fn instances(&self) -> impl Iterator<Item = Self> {
+        let alone = |process: &watch::Receiver<State>| Self {
+            processes: [process.clone()].into(),
+            ..self.clone()
+        };
+        self.processes.iter().map(alone)
+    }
+
+    /// The port of the next process in turn that listens, as soon as one does.
     pub(super) async fn port(&self) -> Result<u16, Failure> {
-        let mut state = self.state.clone();
-        let settled = timeout(self.patience, state.wait_for(|state| *state != State::Starting));
-        match settled.await {
-            Ok(Ok(state)) => match *state {
-                State::Ready(port) => Ok(port),
-                State::Starting | State::Gone => Err(Failure::NotReady),
-            },
-            Ok(Err(_)) | Err(_) => Err(Failure::NotReady),
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.processes.len();
+        let (before, after) = self.processes.split_at(turn);
+        let in_turn = || after.iter().chain(before);
+        if let Some(port) = in_turn().find_map(|state| state.borrow().port()) {
+            return Ok(port);
+        }
+        let first = select_ok(in_turn().map(|state| Box::pin(listening(state.clone()))));
+        match timeout(self.patience, first).await {
+            Ok(Ok((port, _))) => Ok(port),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(Failure::NotReady),
         }
     }
 
@@ -123,10 +153,18 @@ impl Worker {
     /// Waits for a dead process to be noticed, so that the next try waits for its successor
     /// instead of running against the same closed port.
     async fn notice_end(&self, port: u16) {
-        let mut state = self.state.clone();
-        let noticed = state.wait_for(|state| *state != State::Ready(port));
-        let _ = timeout(NOTICE, noticed).await;
+        for process in self.processes.iter() {
+            let mut state = process.clone();
+            let noticed = state.wait_for(|state| *state != State::Ready(port));
+            let _ = timeout(NOTICE, noticed).await;
+        }
     }
+}
+
+/// The port of one process, as soon as it listens; fails when it has been given up.
+async fn listening(mut state: watch::Receiver<State>) -> Result<u16, Failure> {
+    let settled = state.wait_for(|state| *state != State::Starting).await;
+    settled.ok().and_then(|state| state.port()).ok_or(Failure::NotReady)
 }
 
 /// A client for the loopback interface: no proxy, no redirects followed.
@@ -193,7 +231,7 @@ impl Worker {
     pub(super) fn listening_on(port: u16) -> Self {
         let (_, state) = watch::channel(State::Ready(port));
         let deadline = Duration::from_secs(10);
-        Self::new(state, Report { verbose: false }, deadline, deadline)
+        Self::new([state], Report { verbose: false }, deadline, deadline)
     }
 }
 
@@ -262,7 +300,7 @@ mod tests {
         Mock::given(any()).respond_with(template).mount(&server).await;
         let (sender, state) = watch::channel(State::Starting);
         let second = Duration::from_secs(10);
-        let worker = Worker::new(state, Report { verbose: false }, second, second);
+        let worker = Worker::new([state], Report { verbose: false }, second, second);
         let invocation = tokio::spawn(async move { worker.invoke("f", &json!({})).await });
         tokio::task::yield_now().await;
         assert!(!invocation.is_finished());
@@ -271,10 +309,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn processes_take_turns_and_a_dead_one_is_passed_over() {
+        let states = [State::Ready(1), State::Starting, State::Ready(3), State::Gone];
+        let (senders, states): (Vec<_>, Vec<_>) = states.map(watch::channel).into_iter().unzip();
+        let second = Duration::from_secs(10);
+        let worker = Worker::new(states, Report { verbose: false }, second, second);
+        let mut ports = Vec::new();
+        for _ in 0..4 {
+            ports.push(worker.port().await.unwrap());
+        }
+        assert_eq!(ports, [1, 3, 3, 1]);
+        senders[0].send_replace(State::Gone);
+        senders[2].send_replace(State::Starting);
+        let waiting = tokio::spawn(async move { worker.port().await });
+        senders[1].send_replace(State::Ready(2));
+        assert_eq!(waiting.await.unwrap().unwrap(), 2, "the first that listens");
+    }
+
+    #[tokio::test]
     async fn a_worker_given_up_fails_at_once() {
         let (_sender, state) = watch::channel(State::Gone);
         let second = Duration::from_secs(10);
-        let worker = Worker::new(state, Report { verbose: false }, second, second);
+        let worker = Worker::new([state], Report { verbose: false }, second, second);
         let result = worker.invoke("f", &json!({})).await;
         assert!(matches!(result, Err(Failure::NotReady)), "{result:?}");
     }

@@ -5,6 +5,7 @@ use super::{super::stop::Stopper, *};
 /// A worker made of one line for the shell.
 fn shell(line: &str) -> Program {
     Program {
+        name: "the worker".to_owned(),
         executable: "/bin/sh".into(),
         arguments: vec!["-c".to_owned(), line.to_owned()],
         environment: [("LAKEHAND_LANDING".to_owned(), "arrivals".to_owned())].into(),
