@@ -9,6 +9,7 @@ mod crash;
 mod dev;
 mod encryption;
 mod keys;
+mod metadata;
 mod package;
 mod parquet;
 mod protocol;
@@ -25,6 +26,7 @@ pub(crate) mod stores {
     mod cosmos_requests;
     mod cosmos_setup;
     mod local;
+    pub(crate) mod local;
     mod local_database;
     mod local_disk;
     mod local_processes;

@@ -7,12 +7,14 @@ use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 
 /// The HTTP functions and who may call them: the host checks a key for all but `anonymous`.
-const HTTP: [(&str, &str); 6] = [
+const HTTP: [(&str, &str); 8] = [
     ("decrypt", "function"),
     ("encrypt", "function"),
+    ("freshness", "function"),
     ("health", "anonymous"),
     ("not_found", "anonymous"),
     ("status", "function"),
+    ("tables", "function"),
     ("trace", "function"),
 ];
 
@@ -124,7 +126,11 @@ fn the_host_forwards_a_function_with_one_trigger_and_one_answer_named_res() {
         assert_eq!(trigger["type"], "httpTrigger", "{function}");
         assert_eq!(trigger["direction"], "in", "{function}");
         assert_eq!(trigger["authLevel"], level, "{function}");
-        let route = if function == "not_found" { "{*path}" } else { function };
+        let route = match function {
+            "not_found" => "{*path}",
+            "tables" => "tables/{*path}",
+            function => function,
+        };
         assert_eq!(trigger["route"], route, "{function}");
         let methods: BTreeSet<_> =
             trigger["methods"].as_array().unwrap().iter().map(|m| m.as_str().unwrap()).collect();

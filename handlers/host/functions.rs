@@ -24,6 +24,10 @@ pub struct Function {
 pub const FUNCTIONS: &[Function] = &[
     Function { name: "decrypt", definition: include_str!("../../functions/decrypt/function.json") },
     Function { name: "encrypt", definition: include_str!("../../functions/encrypt/function.json") },
+    Function {
+        name: "freshness",
+        definition: include_str!("../../functions/freshness/function.json"),
+    },
     Function { name: "health", definition: include_str!("../../functions/health/function.json") },
     Function {
         name: "not_found",
@@ -46,6 +50,7 @@ pub const FUNCTIONS: &[Function] = &[
         name: "sweep_landing",
         definition: include_str!("../../functions/sweep_landing/function.json"),
     },
+    Function { name: "tables", definition: include_str!("../../functions/tables/function.json") },
     Function { name: "trace", definition: include_str!("../../functions/trace/function.json") },
 ];
 
@@ -134,6 +139,19 @@ impl Function {
                 Some(route.unwrap_or_else(|| self.name.to_owned()))
             }
             _ => None,
+        }
+    }
+
+    /// Whether requests at this address below `/api` start it. The one that takes what no other
+    /// takes starts at none.
+    pub fn takes(&self, address: &str) -> bool {
+        let Some(route) = self.address() else { return false };
+        match route.strip_suffix("/{*path}") {
+            Some(base) => {
+                let rest = address.strip_prefix(base);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            None => address == route,
         }
     }
 
@@ -308,9 +326,23 @@ mod tests {
             off.map(|function| function.name).collect()
         };
         assert_eq!(enabled(&[]), ["decrypt"]);
-        assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__9", "Decrypt")]), [""; 0]);
+        assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__99", "Decrypt")]), [""; 0]);
         assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__0", "decrypt")]), ["encrypt"]);
         assert_eq!(enabled(&[("AzureWebJobs.trace.Disabled", "1")]), ["decrypt", "trace"]);
+    }
+
+    #[test]
+    fn a_function_takes_all_addresses_below_its_own() {
+        let taken_by = |address: &str| -> Vec<_> {
+            FUNCTIONS.iter().filter(|it| it.takes(address)).map(|it| it.name).collect()
+        };
+        for address in ["tables", "tables/", "tables/a/windows/b/commit"] {
+            assert_eq!(taken_by(address), ["tables"], "{address}");
+        }
+        assert_eq!(taken_by("trace"), ["trace"]);
+        for address in ["", "tablespoon", "trace/x", "Tables", "x/tables"] {
+            assert_eq!(taken_by(address), [""; 0], "{address}");
+        }
     }
 
     #[test]

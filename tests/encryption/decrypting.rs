@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use super::{PEOPLE, SECRET, Site};
 use crate::routing::at;
 
-pub(crate) const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__9", "decrypt");
+pub(crate) const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__99", "decrypt");
 
 fn order(source: &str, destination: &str) -> Value {
     json!({ "source": source, "destination": destination })

@@ -23,7 +23,7 @@ pub(super) fn lake() -> (TempDir, LocalBlobs) {
 }
 
 /// The embedded store in a folder, on the real time.
-pub(super) fn database(lake: &Path) -> LocalDatabase {
+pub(crate) fn database(lake: &Path) -> LocalDatabase {
     LocalDatabase::open(lake, Arc::new(OffsetDateTime::now_utc)).unwrap()
 }
 
