@@ -25,7 +25,6 @@ pub(crate) mod stores {
     mod cosmos_faults;
     mod cosmos_requests;
     mod cosmos_setup;
-    mod local;
     pub(crate) mod local;
     mod local_database;
     mod local_disk;
