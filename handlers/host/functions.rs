@@ -22,6 +22,10 @@ pub struct Function {
 
 /// Every Function of the app, in the order of their names.
 pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "datasets",
+        definition: include_str!("../../functions/datasets/function.json"),
+    },
     Function { name: "decrypt", definition: include_str!("../../functions/decrypt/function.json") },
     Function { name: "encrypt", definition: include_str!("../../functions/encrypt/function.json") },
     Function {
@@ -45,6 +49,7 @@ pub const FUNCTIONS: &[Function] = &[
         name: "route_queue",
         definition: include_str!("../../functions/route_queue/function.json"),
     },
+    Function { name: "runs", definition: include_str!("../../functions/runs/function.json") },
     Function { name: "status", definition: include_str!("../../functions/status/function.json") },
     Function {
         name: "sweep_landing",
