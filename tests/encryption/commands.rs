@@ -24,7 +24,7 @@ fn run(folder: &Path, arguments: &str) -> Output {
         .unwrap()
 }
 
-fn good(folder: &Path, arguments: &str) -> String {
+pub(super) fn good(folder: &Path, arguments: &str) -> String {
     let output = run(folder, arguments);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{arguments}: {errors}");

@@ -3,6 +3,7 @@
 
 mod commands;
 mod decrypting;
+mod notebook;
 mod parquet_files;
 mod requests;
 mod routes;
