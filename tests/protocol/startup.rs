@@ -104,7 +104,7 @@ fn every_problem_is_reported_at_once_by_name_with_an_example_and_no_secret() {
         assert!(said.contains(&format!("(for example {name}=")), "no example of {name}:\n{said}");
         assert!(ended.stdout.iter().any(|line| line.contains(name)), "{name} is not in the log");
     }
-    assert_eq!(ended.stderr.len(), 8, "one line for each problem:\n{said}");
+    assert_eq!(ended.stderr.len(), 11, "one line for each problem:\n{said}");
 }
 
 #[test]

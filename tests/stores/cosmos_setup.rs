@@ -8,13 +8,16 @@ use azure_data_cosmos_driver::in_memory_emulator::RequestObserver;
 use lakehand::stores::{
     Fault,
     azure::{CosmosDocuments, Outcome, Throughput},
-    documents::Collection,
+    documents::{Collection, LARGEST},
 };
+
+use serde_json::json;
 
 use super::{
     cosmos::{Account, real},
     cosmos_requests::Requests,
 };
+use crate::worker::Worker;
 
 async fn outcomes(store: &CosmosDocuments) -> Vec<Outcome> {
     let steps = store.set_up(Throughput::Unknown).await.unwrap();
@@ -94,4 +97,41 @@ async fn asks_for_the_throughput_that_containers_share() {
     let made = requests.that(|request| request.path == "/dbs" && request.method == "POST");
     assert_eq!(made[0].headers.get("x-ms-offer-throughput").map(String::as_str), Some("400"));
     assert!(requests.that(|request| request.path.ends_with("/colls")).is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_starts_without_the_account_and_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("lakehand.toml"), include_str!("../../lakehand.toml")).unwrap();
+    let lake = root.path().join("lake");
+    let settings = [
+        ("LAKEHAND_LAKE", lake.to_str().unwrap()),
+        ("LAKEHAND_COSMOS", "AccountEndpoint=http://127.0.0.1:1;AccountKey=c2VjcmV0LWtleQ=="),
+    ];
+    let worker = Worker::start(root.path(), &settings).await;
+    assert_eq!(worker.health().await, "degraded");
+    let (status, answer) = worker.call("GET", "status", &[], &json!({})).await;
+    assert_eq!((status, &answer["status"]), (200, &json!("degraded")));
+    let stores = answer["stores"].as_array().unwrap();
+    let documents = stores.iter().find(|store| store["name"] == "documents").unwrap();
+    assert_eq!(documents["ok"], false);
+    let detail = documents["detail"].as_str().unwrap();
+    assert!(detail.contains("the Cosmos DB database lakehand"), "{detail}");
+    assert!(!answer.to_string().contains("c2VjcmV0LWtleQ"), "{answer}");
+    assert!(stores.iter().any(|store| store["name"] == "queues" && store["ok"] == true));
+}
+
+#[test]
+fn the_documentation_names_every_container_and_path() {
+    let text = include_str!("../../docs/metadata.md");
+    for collection in Collection::ALL {
+        let name = collection.name();
+        assert!(text.contains(&format!("| `{name}` |")), "{name} has no row");
+        let list = text.lines().find(|line| line.starts_with("for name in ")).unwrap();
+        assert!(list.split([' ', ';']).any(|word| word == name), "{name} is not made");
+        for member in collection.filtered_by() {
+            assert!(text.contains(&format!("/body/{member}/?")), "{member} is not indexed");
+        }
+    }
+    assert!(text.contains(&LARGEST.to_string().replace("900000", ",900,000")));
 }
