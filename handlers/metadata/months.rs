@@ -21,6 +21,9 @@ use crate::stores::{
 /// So many months are looked at for one page.
 const MOST_MONTHS: usize = 24;
 
+/// The length of a month, as partitions are named and ids begin.
+const MONTH: usize = "2026-12".len();
+
 /// How far back a list reaches when nothing is said.
 const REACH: time::Duration = time::Duration::days(366);
 
@@ -46,17 +49,19 @@ struct Pointer {
 /// Where a list goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
+    /// The span of the first page, which later ones keep, whatever the time is then.
+    span: Span,
     /// The month.
     month: String,
     /// The store's token in it.
     token: Option<String>,
 }
 
-/// When the documents of a list were made.
-#[derive(Clone, Copy, Debug)]
+/// When the documents of a list were made, as their ids begin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
-    from: OffsetDateTime,
-    to: OffsetDateTime,
+    from: String,
+    to: String,
 }
 
 impl Span {
@@ -69,7 +74,7 @@ impl Span {
     ) -> Self {
         let to = to.unwrap_or(now + time::Duration::DAY);
         let from = from.unwrap_or_else(|| to.checked_sub(REACH).unwrap_or(to));
-        Self { from, to }
+        Self { from: write_time(from), to: write_time(to) }
     }
 }
 
@@ -147,9 +152,11 @@ impl Months<'_> {
         place: Option<Place>,
         answer: impl Fn(Document<T>) -> A + Send + Sync,
     ) -> Result<(Vec<A>, Option<Place>), StoreError> {
+        let month = span.to[..MONTH].to_owned();
+        let place = place.unwrap_or(Place { span, month, token: None });
         let mut limit = limit;
         loop {
-            let (found, next) = self.list(filters, span, limit, place.clone()).await?;
+            let (found, next) = self.list(filters, limit, place.clone()).await?;
             let answers: Vec<A> = found.into_iter().map(&answer).collect();
             let room = room_for(&answers, &mut 0);
             if room == answers.len() {
@@ -163,19 +170,15 @@ impl Months<'_> {
     async fn list<T: DeserializeOwned>(
         &self,
         filters: &[Filter<'_>],
-        span: Span,
         limit: usize,
-        place: Option<Place>,
+        place: Place,
     ) -> Result<(Vec<Document<T>>, Option<Place>), StoreError> {
-        let (from, to) = (write_time(span.from), write_time(span.to));
+        let Place { span, mut month, mut token } = place;
+        let first = span.from.get(..MONTH).ok_or_else(|| foreign(&month))?.to_owned();
         let mut filters = filters.to_vec();
-        filters.extend([Filter::AtLeast(ID, &from), Filter::Below(ID, &to)]);
-        let first = month_of(span.from);
-        let start = Place { month: month_of(span.to), token: None };
-        let mut place = Some(place.unwrap_or(start));
+        filters.extend([Filter::AtLeast(ID, &span.from), Filter::Below(ID, &span.to)]);
         let mut found = Vec::new();
         for _ in 0..MOST_MONTHS {
-            let Some(Place { month, token }) = place else { break };
             let query = Query {
                 partition: &month,
                 filters: &filters,
@@ -187,23 +190,29 @@ impl Months<'_> {
             for document in items {
                 found.push(documents::typed(document)?);
             }
-            place = match next {
-                Some(next) => Some(Place { month, token: Some(next) }),
-                None => before(&month)
-                    .filter(|month| *month >= first)
-                    .map(|month| Place { month, token: None }),
-            };
+            token = next;
+            if token.is_none() {
+                match before(&month).filter(|month| *month >= first) {
+                    Some(earlier) => month = earlier,
+                    None => return Ok((found, None)),
+                }
+            }
             if found.len() >= limit {
                 break;
             }
         }
-        Ok((found, place))
+        Ok((found, Some(Place { span, month, token })))
     }
+}
+
+/// A place that no list of ours ended with: callers can write what they like into a token.
+fn foreign(month: &str) -> StoreError {
+    StoreError::new(Fault::Rejected, "list", month, "the list cannot go on there")
 }
 
 /// The partition of an instant.
 fn month_of(at: OffsetDateTime) -> String {
-    write_time(at)[..7].to_owned()
+    write_time(at)[..MONTH].to_owned()
 }
 
 /// The month before one, none before year 0.

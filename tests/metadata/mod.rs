@@ -1,6 +1,8 @@
 //! The metadata API: through real workers on a real lake.
 
+mod datasets;
 mod marks;
+mod runs;
 mod tables;
 mod windows;
 

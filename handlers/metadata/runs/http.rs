@@ -96,7 +96,8 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Err
     let (question, span) = Question::read(&parameters)?;
     let limit = parameters.limit()?;
     let place = parameters.token().map(|text| token::open(&question, text)).transpose()?;
-    let (value, next) = app.runs().list(&question.filters(), span, limit, place).await?;
+    let page = app.runs().list(&question.filters(), span, limit, place).await;
+    let (value, next) = page.map_err(token::refused)?;
     let next = next.map(|place| token::seal(&question, place));
     Ok(List::new(value, next).into_response())
 }
