@@ -26,6 +26,13 @@ use crate::{
         functions::{FUNCTIONS, Function},
         invoke::invoke,
     },
+    metadata::{
+        datasets::http as datasets,
+        freshness::http as freshness,
+        runs::http as runs,
+        tables::{exchange::http as exchange, http as tables},
+        windows::http as windows,
+    },
     ops,
     routing::{Routing, ledger::Ledger, trace},
     settings::Settings,
@@ -87,6 +94,45 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/encrypt", post(answer::encrypt))
         .route("/api/decrypt", post(answer::decrypt))
         .route("/api/keys/rewrap", post(answer::rewrap))
+        .route(
+            "/api/datasets",
+            get(datasets::list)
+                .post(datasets::create)
+                .put(datasets::replace)
+                .patch(datasets::patch)
+                .delete(datasets::delete),
+        )
+        .route(
+            "/api/datasets/{*id}",
+            get(datasets::get)
+                .put(datasets::replace)
+                .patch(datasets::patch)
+                .post(datasets::post)
+                .delete(datasets::delete),
+        )
+        .route("/api/runs", get(runs::list).post(runs::report))
+        .route("/api/runs/{*id}", get(runs::get))
+        .route("/api/freshness", get(freshness::list))
+        .route("/api/tables", get(tables::list).post(tables::create))
+        .route("/api/tables/import", post(exchange::import))
+        .route("/api/tables/export", get(exchange::export))
+        .route(
+            "/api/tables/{id}",
+            get(tables::get)
+                .put(tables::replace)
+                .patch(tables::patch)
+                .post(tables::patch)
+                .delete(tables::delete),
+        )
+        .route("/api/tables/{id}/delete", post(tables::delete))
+        .route(
+            "/api/tables/{id}/mark",
+            get(windows::mark).put(windows::set_mark).post(windows::set_mark),
+        )
+        .route("/api/tables/{id}/windows", get(windows::list).post(windows::open))
+        .route("/api/tables/{id}/windows/{window}", get(windows::get))
+        .route("/api/tables/{id}/windows/{window}/commit", post(windows::commit))
+        .route("/api/tables/{id}/windows/{window}/fail", post(windows::fail))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(function_or_nothing)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), only_started))
@@ -107,8 +153,8 @@ async fn method_not_allowed(method: Method) -> Error {
 /// Function that takes every address and asks for no key.
 async fn only_started(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let address = request.uri().path().strip_prefix("/api/");
-    let is_at = |function: &&Function| function.address().as_deref() == address;
-    match FUNCTIONS.iter().find(is_at).filter(|_| address.is_some()) {
+    let is_at = |function: &&Function| address.is_some_and(|address| function.takes(address));
+    match FUNCTIONS.iter().find(is_at) {
         Some(function) if !app.settings.functions.contains(function.name) => {
             Error::FunctionOff(function.name).into_response()
         }

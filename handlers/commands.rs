@@ -15,6 +15,7 @@ use lakehand::{
 
 use crate::{
     check::Check,
+    cosmos::InitCosmos,
     files::{Decrypt, Encrypt, Inspect},
     keys::Keys,
     serve::{open_app, serve},
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     /// Make, rotate and reveal keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Make the Cosmos DB database and containers that LAKEHAND_COSMOS names
+    InitCosmos(InitCosmos),
     /// Write a deployable app root
     Package {
         /// The folder to write
@@ -107,6 +110,7 @@ impl Command {
             Self::Decrypt(decrypt) => answer(block_on(decrypt.run(environment))),
             Self::Inspect(inspect) => answer(inspect.run()),
             Self::Keys(keys) => answer(block_on(keys.run(environment))),
+            Self::InitCosmos(init) => answer(block_on(init.run(environment))),
             Self::Package { folder, config, local, force } => {
                 let options = package::Options { folder, config, local, force };
                 answer(package::package(&options).map(|package| println!("{package}")))
@@ -144,8 +148,9 @@ async fn print_trace(
     json: bool,
 ) -> Result<(), String> {
     let environment = with_local_settings(environment, lake.as_deref())?;
-    let folder = Settings::read(&environment).map(|settings| settings.lake);
-    if let Ok(folder) = folder.map(|folder| folder.join(".lakehand"))
+    if let Ok(settings) = Settings::read(&environment)
+        && settings.cosmos.is_none()
+        && let folder = settings.lake.join(".lakehand")
         && !folder.is_dir()
     {
         let lake = folder.parent().unwrap_or(&folder).display();

@@ -9,7 +9,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::{
     config::Unusable,
@@ -19,8 +21,30 @@ use crate::{
     },
     host::envelope::Malformed,
     routing::events,
-    stores::{Fault, StoreError},
+    stores::{ETag, Fault, StoreError},
 };
+
+/// A field of a request that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Wrong {
+    /// Its path in the body, such as `watermark.type`, or the name of a parameter or header.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub detail: String,
+}
+
+impl Wrong {
+    /// Says what is wrong with a field.
+    pub fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), detail: detail.into() }
+    }
+}
+
+impl From<Wrong> for Error {
+    fn from(wrong: Wrong) -> Self {
+        Self::Fields(vec![wrong])
+    }
+}
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +63,31 @@ pub enum Error {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// Fields of the body, parameters or headers are wrong: all that were found.
+    #[error("{}", together(.0))]
+    Fields(Vec<Wrong>),
+    /// The body is longer than this many bytes.
+    #[error("the body is longer than {0} bytes, or its end is missing; send references, not data")]
+    TooLarge(usize),
+    /// What is there does not allow it.
+    #[error("{detail}")]
+    Conflict {
+        /// What is in the way, and what would help.
+        detail: String,
+        /// More members of the problem, such as what is there now.
+        more: Map<String, Value>,
+    },
+    /// There is another version than the request demands; this one, if there is any.
+    #[error("{}", match .0 {
+        Some(_) => "it has another version by now; read it again, then send the change with its etag",
+        None => "it is not there, and the request says that it should be",
+    })]
+    Changed(Option<ETag>),
+    /// A replacement that does not say what it replaces.
+    #[error(
+        "say which version this replaces, with If-Match or the parameter etag; a PATCH needs neither"
+    )]
+    Unconditional,
     /// What was asked for is not there.
     #[error("{0}")]
     NotFound(String),
@@ -80,8 +129,20 @@ impl Error {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameter { .. } | Self::Envelope(_) | Self::Event(_) => StatusCode::BAD_REQUEST,
             Self::Unusable(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Fields(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Changed(_) => StatusCode::PRECONDITION_FAILED,
+            Self::Unconditional => StatusCode::PRECONDITION_REQUIRED,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// A conflict with what is there now, as the member `current` of the problem.
+    pub fn conflict(detail: impl Into<String>, current: impl Serialize) -> Self {
+        let current = serde_json::to_value(current).unwrap_or_default();
+        let more = Map::from_iter([("current".to_owned(), current)]);
+        Self::Conflict { detail: detail.into(), more }
     }
 
     /// The body: a problem object of RFC 9457.
@@ -93,8 +154,18 @@ impl Error {
             "status": status.as_u16(),
             "detail": self.to_string(),
         });
-        if let Some((name, reason)) = self.field() {
-            problem["errors"] = json!([{ "field": name, "detail": reason }]);
+        let errors = self.errors();
+        if !errors.is_empty() {
+            problem["errors"] = json!(errors);
+        }
+        match self {
+            Self::Changed(etag) => problem["etag"] = json!(etag.as_ref().map(ETag::as_str)),
+            Self::Conflict { more, .. } => {
+                for (name, value) in more {
+                    problem[name] = value.clone();
+                }
+            }
+            _ => {}
         }
         if let Self::Encryption { files: Value::Array(files), .. } = self {
             problem["files"] = json!(files);
@@ -107,6 +178,14 @@ impl Error {
 }
 
 impl Error {
+    /// The fields that are to blame, and why.
+    fn errors(&self) -> Vec<Wrong> {
+        match self {
+            Self::Fields(wrong) => wrong.clone(),
+            _ => self.field().map(|(name, reason)| Wrong::new(name, reason)).into_iter().collect(),
+        }
+    }
+
     /// The field that is to blame, and why.
     fn field(&self) -> Option<(&'static str, String)> {
         match self {
@@ -121,6 +200,12 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// All problems in one line, the first ones if they are many: it is what people see in a pipeline.
+fn together(wrong: &[Wrong]) -> String {
+    let said = wrong.iter().take(5).map(|Wrong { field, detail }| format!("{field}: {detail}"));
+    said.collect::<Vec<_>>().join("; ")
 }
 
 impl From<Failure> for Error {

@@ -9,6 +9,7 @@ pub mod config;
 pub mod encryption;
 pub mod error;
 pub mod host;
+pub mod metadata;
 pub mod ops;
 pub mod routing;
 pub mod settings;

@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod cosmos;
 mod files;
 mod keys;
 mod serve;

@@ -152,3 +152,23 @@ fn wrong_use_ends_with_2_and_help_shows_examples() {
     let help = run(folder.path(), &["--help"], &[]);
     assert!(help.status.success() && out(&help).contains("lakehand check landing/sales/x.csv"));
 }
+
+#[test]
+fn init_cosmos_says_what_to_set() {
+    let folder = folder_with(EXAMPLE);
+    let output = run(folder.path(), &["init-cosmos", "--serverless"], &[]);
+    assert!(!output.status.success() && err(&output).contains("LAKEHAND_COSMOS is not set"));
+    let settings = [("LAKEHAND_COSMOS", "lake"), ("LAKEHAND_COSMOS_DATABASE", "a/b")];
+    let output = run(folder.path(), &["init-cosmos"], &settings);
+    let told = err(&output);
+    assert!(!output.status.success());
+    assert!(
+        told.contains("LAKEHAND_COSMOS: ") && told.contains("LAKEHAND_COSMOS_DATABASE"),
+        "{told}"
+    );
+    let nowhere = "AccountEndpoint=http://127.0.0.1:1;AccountKey=c2VjcmV0LWtleQ==";
+    let output = run(folder.path(), &["init-cosmos"], &[("LAKEHAND_COSMOS", nowhere)]);
+    let told = err(&output);
+    assert!(!output.status.success() && told.contains("cannot make"), "{told}");
+    assert!(!told.contains("c2VjcmV0LWtleQ"), "{told}");
+}

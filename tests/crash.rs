@@ -10,7 +10,7 @@ use lakehand::{
     stores::{
         Condition, azure,
         blobs::{Attributes, Blobs},
-        documents::{Collection, Documents},
+        documents::{Collection, Documents, Query},
         local::{LocalBlobs, LocalDatabase, LocalKeyring},
         optional,
     },
@@ -157,7 +157,7 @@ on_conflict = "version"
     /// The store knows of one protection of a delivered file.
     async fn assert_one_record(&self, name: &str) {
         let file = format!("{}/{name}", self.container("out"));
-        let page = self.documents.list(Collection::Envelopes, &file, 10, None).await.unwrap();
+        let page = self.documents.list(Collection::Envelopes, &Query::of(&file)).await.unwrap();
         assert_eq!(page.items.len(), 1, "{file}");
     }
 

@@ -21,7 +21,7 @@ use lakehand::{
     },
     stores::{
         Fault, StoreError,
-        documents::{Collection, Documents, Key},
+        documents::{Collection, Documents, Key, Query},
         keys::{KeyProvider, Wrapped},
         local::{LocalDatabase, LocalKeyring},
     },
@@ -144,7 +144,7 @@ async fn a_named_key_is_made_once() {
         assert_eq!((key, wrapped), (&keys[0].0, &keys[0].1));
     }
     assert_eq!(keys[0].1.data_key_version, Some(1));
-    let stored = place.documents().list(Collection::Keys, "pii", 100, None).await.unwrap();
+    let stored = place.documents().list(Collection::Keys, &Query::of("pii")).await.unwrap();
     assert_eq!(stored.items.len(), 1);
     let (again, _) = place.keys().named("pii").await.unwrap();
     assert_eq!(again, keys[0].0);
@@ -218,7 +218,7 @@ async fn only_the_keys_that_are_needed_are_made() {
     };
     assert_eq!(names(Method::Redact).await, [""; 0]);
     assert_eq!(names(Method::Randomized).await, [FILE_KEY]);
-    let stored = place.documents().list(Collection::Keys, "pii", 1, None).await.unwrap();
+    let stored = place.documents().list(Collection::Keys, &Query::of("pii")).await.unwrap();
     assert!(stored.items.is_empty());
     assert_eq!(names(Method::Token).await, [NAMED_KEY]);
 }

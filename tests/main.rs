@@ -9,18 +9,23 @@ mod crash;
 mod dev;
 mod encryption;
 mod keys;
+mod metadata;
 mod package;
 mod parquet;
 mod protocol;
 mod routing;
 mod schemas;
 mod streams;
-mod stores {
+pub(crate) mod stores {
     mod azure;
     mod azure_access;
     mod azure_blocks;
     mod azure_requests;
-    mod local;
+    pub(crate) mod cosmos;
+    mod cosmos_faults;
+    mod cosmos_requests;
+    mod cosmos_setup;
+    pub(crate) mod local;
     mod local_database;
     mod local_disk;
     mod local_processes;

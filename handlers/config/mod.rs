@@ -4,6 +4,7 @@ mod live;
 mod policies;
 mod routes;
 mod section;
+mod tables;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
@@ -19,10 +20,12 @@ use toml::de::DeTable;
 pub use live::{Active, LiveConfig, OpenAccount, Unusable};
 pub use policies::Reach;
 pub use section::parse_size;
+pub(crate) use section::parse_span;
 use section::{Found, Problems, Section};
 
 use crate::{
     encryption::policy::Policy,
+    metadata::tables::rules::Checked,
     routing::{route::Route, template::Template},
     settings::{Connection, Environment},
     stores::blobs::{BlobPath, is_container},
@@ -41,6 +44,10 @@ pub struct Config {
     pub reach: Reach,
     /// The routes, in the order in which they are tried.
     pub routes: Vec<Route>,
+    /// The tables that are ingested, in the order of the file.
+    pub tables: Vec<Checked>,
+    /// The containers in which empty files of a window may be removed.
+    pub sinks: Vec<String>,
     /// The container in which this configuration lies, if it lies in one.
     pub own_container: Option<String>,
 }
@@ -108,6 +115,8 @@ impl Config {
             around,
             &problems,
         );
+        let tables = tables::read(root.tables("table"));
+        let sinks = tables::sinks(root.table("ingestion"), &problems);
         root.finish();
         let own_container = around.own_container.map(str::to_owned);
         let mut found = problems.into_sorted();
@@ -118,7 +127,7 @@ impl Config {
             found.push(Problem { line: 1, column: 1, message: message.to_owned() });
         }
         if found.is_empty() {
-            Ok(Self { landing, accounts, policies, reach, routes, own_container })
+            Ok(Self { landing, accounts, policies, reach, routes, tables, sinks, own_container })
         } else {
             Err(found)
         }

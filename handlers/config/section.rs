@@ -218,6 +218,18 @@ impl<'a> Section<'a> {
         number.unwrap_or(default)
     }
 
+    /// A number above 0 and below 1.
+    pub(super) fn part(&self, name: &'static str) -> Option<f64> {
+        let value = self.value(name)?;
+        let number = value.get_ref().as_float().and_then(|number| number.as_str().parse().ok());
+        let number = number.filter(|number| *number > 0.0 && *number < 1.0);
+        if number.is_none() {
+            let message = format!("`{name}` must be a number above 0 and below 1, such as 0.99");
+            self.problems.add(&value.span(), message);
+        }
+        number
+    }
+
     /// A length in bytes: a whole number, or a string such as `"10 MiB"`.
     pub(super) fn size(&self, name: &'static str) -> Option<u64> {
         let value = self.value(name)?;
@@ -278,7 +290,8 @@ pub fn parse_size(text: &str) -> Option<u64> {
     number.checked_mul(factor)
 }
 
-fn parse_span(text: &str) -> Option<Duration> {
+/// Reads a time span, such as `30s`, `5m`, `1h` or `7d`.
+pub(crate) fn parse_span(text: &str) -> Option<Duration> {
     let (number, unit) = number_and_unit(text)?;
     let factor = match unit {
         "s" => 1,

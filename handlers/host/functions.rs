@@ -22,8 +22,16 @@ pub struct Function {
 
 /// Every Function of the app, in the order of their names.
 pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "datasets",
+        definition: include_str!("../../functions/datasets/function.json"),
+    },
     Function { name: "decrypt", definition: include_str!("../../functions/decrypt/function.json") },
     Function { name: "encrypt", definition: include_str!("../../functions/encrypt/function.json") },
+    Function {
+        name: "freshness",
+        definition: include_str!("../../functions/freshness/function.json"),
+    },
     Function { name: "health", definition: include_str!("../../functions/health/function.json") },
     Function { name: "keys", definition: include_str!("../../functions/keys/function.json") },
     Function {
@@ -42,11 +50,13 @@ pub const FUNCTIONS: &[Function] = &[
         name: "route_queue",
         definition: include_str!("../../functions/route_queue/function.json"),
     },
+    Function { name: "runs", definition: include_str!("../../functions/runs/function.json") },
     Function { name: "status", definition: include_str!("../../functions/status/function.json") },
     Function {
         name: "sweep_landing",
         definition: include_str!("../../functions/sweep_landing/function.json"),
     },
+    Function { name: "tables", definition: include_str!("../../functions/tables/function.json") },
     Function { name: "trace", definition: include_str!("../../functions/trace/function.json") },
 ];
 
@@ -135,6 +145,19 @@ impl Function {
                 Some(route.unwrap_or_else(|| self.name.to_owned()))
             }
             _ => None,
+        }
+    }
+
+    /// Whether requests at this address below `/api` start it. The one that takes what no other
+    /// takes starts at none.
+    pub fn takes(&self, address: &str) -> bool {
+        let Some(route) = self.address() else { return false };
+        match route.strip_suffix("/{*path}") {
+            Some(base) => {
+                let rest = address.strip_prefix(base);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            None => address == route,
         }
     }
 
@@ -309,13 +332,27 @@ mod tests {
             off.map(|function| function.name).collect()
         };
         let [decrypt, keys] =
-            ["AzureFunctionsJobHost__functions__9", "AzureFunctionsJobHost__functions__10"];
+            ["AzureFunctionsJobHost__functions__99", "AzureFunctionsJobHost__functions__98"];
         assert_eq!(enabled(&[]), ["decrypt", "keys"]);
         assert_eq!(enabled(&[(decrypt, "Decrypt"), (keys, "keys")]), [""; 0]);
         assert_eq!(enabled(&[(keys, "keys")]), ["decrypt"]);
         let first = "AzureFunctionsJobHost__functions__0";
-        assert_eq!(enabled(&[(first, "decrypt")]), ["encrypt", "keys"]);
+        assert_eq!(enabled(&[(first, "decrypt")]), ["datasets", "keys"]);
         assert_eq!(enabled(&[("AzureWebJobs.trace.Disabled", "1")]), ["decrypt", "keys", "trace"]);
+    }
+
+    #[test]
+    fn a_function_takes_all_addresses_below_its_own() {
+        let taken_by = |address: &str| -> Vec<_> {
+            FUNCTIONS.iter().filter(|it| it.takes(address)).map(|it| it.name).collect()
+        };
+        for address in ["tables", "tables/", "tables/a/windows/b/commit"] {
+            assert_eq!(taken_by(address), ["tables"], "{address}");
+        }
+        assert_eq!(taken_by("trace"), ["trace"]);
+        for address in ["", "tablespoon", "trace/x", "Tables", "x/tables"] {
+            assert_eq!(taken_by(address), [""; 0], "{address}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::Source;
 use crate::stores::{
     Condition, ETag, Fault, StoreError,
     blobs::BlobPath,
-    documents::{self, Collection, Document, Documents, Key},
+    documents::{self, Collection, Document, Documents, Key, Query},
 };
 
 /// The state of one blob version.
@@ -149,7 +149,8 @@ impl Ledger<'_> {
     /// # Errors
     /// The store's failure.
     pub async fn history(&self, blob: &BlobPath) -> Result<Vec<Entry>, StoreError> {
-        let page = self.documents.list(Collection::Ledger, &blob.to_string(), 100, None).await?;
+        let versions = blob.to_string();
+        let page = self.documents.list(Collection::Ledger, &Query::of(&versions)).await?;
         let mut entries = Vec::new();
         for document in page.items {
             entries.push(documents::typed::<Entry>(document)?.body);

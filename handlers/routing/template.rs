@@ -72,9 +72,26 @@ impl Template {
         }
     }
 
+    /// The names of its fields.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(_) => None,
+            Piece::Field { name, .. } => Some(name.as_str()),
+        })
+    }
+
+    /// Fills the fields in with what `value` says for each name.
+    pub fn fill(&self, value: impl Fn(&str) -> String) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Literal(text) => text.clone(),
+            Piece::Field { name, .. } => value(name),
+        };
+        self.pieces.iter().map(text).collect()
+    }
+
     /// Fills the fields in.
     pub fn render(&self, facts: &Facts<'_>) -> String {
-        self.pieces.iter().map(|piece| value(piece, facts)).collect()
+        self.fill(|name| value(name, facts))
     }
 
     /// Fills the fields in and checks that the result is a blob's name.
@@ -110,24 +127,28 @@ impl TemplateError {
     }
 }
 
-fn value(piece: &Piece, facts: &Facts<'_>) -> String {
-    let name = match piece {
-        Piece::Literal(text) => return text.clone(),
-        Piece::Field { name, .. } => name.as_str(),
-    };
-    let landed = facts.landed;
+fn value(name: &str, facts: &Facts<'_>) -> String {
     match name {
         "container" => facts.source.container().to_owned(),
         "path" => facts.source.name().to_owned(),
         "guid" => guid(facts.source, facts.etag).to_string(),
-        "yyyy" => format!("{:04}", landed.year()),
-        "MM" => format!("{:02}", u8::from(landed.month())),
-        "dd" => format!("{:02}", landed.day()),
-        "HH" => format!("{:02}", landed.hour()),
-        "mm" => format!("{:02}", landed.minute()),
-        "ss" => format!("{:02}", landed.second()),
-        captured => facts.captures.get(captured).cloned().unwrap_or_default(),
+        name => time_field(name, facts.landed)
+            .or_else(|| facts.captures.get(name).cloned())
+            .unwrap_or_default(),
     }
+}
+
+/// The value of a field that is a part of a time.
+pub fn time_field(name: &str, at: OffsetDateTime) -> Option<String> {
+    Some(match name {
+        "yyyy" => format!("{:04}", at.year()),
+        "MM" => format!("{:02}", u8::from(at.month())),
+        "dd" => format!("{:02}", at.day()),
+        "HH" => format!("{:02}", at.hour()),
+        "mm" => format!("{:02}", at.minute()),
+        "ss" => format!("{:02}", at.second()),
+        _ => return None,
+    })
 }
 
 /// A UUID (version 5) that is the same for the same blob version, everywhere and always.

@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use url::Url;
 
 use super::{Environment, Problem, Secret};
-use text::Fields;
+pub(super) use text::Fields;
 
 /// A storage account: the addresses of its services and the way in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! App settings: read once from the environment, every problem reported together, by name.
 
 mod connection;
+mod cosmos;
 mod environment;
 mod keys;
 mod proof;
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub use connection::{Connection, Credential};
+pub use cosmos::Cosmos;
 pub use environment::Environment;
 pub use keys::{Keys, Vault};
 pub use proof::{Guarded, SecondProof};
@@ -86,6 +88,8 @@ pub struct Settings {
     pub lake: PathBuf,
     /// Where the blobs are.
     pub storage: Storage,
+    /// The database of the documents; `None` is the embedded store.
+    pub cosmos: Option<Box<Cosmos>>,
     /// Where the key-encryption keys are.
     pub keys: Keys,
     /// The container that the blob trigger watches.
@@ -96,6 +100,8 @@ pub struct Settings {
     pub config: ConfigSource,
     /// How long a ledger entry is kept after its last change.
     pub ledger_retention: Duration,
+    /// How long a run is kept after its last change.
+    pub run_retention: Duration,
     /// How long the host lets an invocation run; `None` is without limit.
     pub function_timeout: Option<Duration>,
     /// How many bytes all work on files may hold together, about.
@@ -125,15 +131,18 @@ impl Settings {
         let root = reader.path("FUNCTIONS_APP_ROOT_PATH").unwrap_or_else(|| PathBuf::from("."));
         let storage = reader.storage();
         let keys = Keys::read(&resolved, &root, &mut reader.problems);
+        let cosmos = Cosmos::read(&resolved, &mut reader.problems).map(Box::new);
         let settings = Self {
             port: reader.port(),
             lake: reader.lake(storage.is_some() || reader.blames("LAKEHAND_STORAGE")),
             storage: storage.map_or(Storage::Lake, |account| Storage::Account(Box::new(account))),
+            cosmos,
             keys,
             landing: reader.container("LAKEHAND_LANDING", "landing"),
             queue: reader.container("LAKEHAND_QUEUE", "lakehand-events"),
             config: reader.config(&root),
             ledger_retention: reader.days("LAKEHAND_LEDGER_DAYS", 90),
+            run_retention: reader.days("LAKEHAND_RUN_DAYS", 365),
             function_timeout: reader.function_timeout(&root),
             memory: reader.memory(),
             decryption: SecondProof::read(Guarded::Decrypt, &resolved, &mut reader.problems),

@@ -1,21 +1,39 @@
 //! Documents: small JSON objects by collection, partition and id, with versions for
 //! compare-and-set; the semantics of an Azure Cosmos DB container.
 
+mod query;
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+pub use query::{Filter, ID, Order, Query};
+
 use super::{Condition, ETag, Fault, Page, StoreError};
+
+/// The largest body, as JSON in UTF-8, in bytes: Cosmos DB takes items of 2 MB, and there are a
+/// few members around the body.
+pub const LARGEST: usize = 1_900_000;
 
 /// The kinds of documents, one Cosmos DB container or one name in the embedded store each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collection {
     /// One document per blob version that arrived: its steps and where it went.
     Ledger,
-    /// One document per dataset.
+    /// One document per dataset that a route collects: its delivery under way.
+    Deliveries,
+    /// What there is: one document per dataset, by the month of its creation.
     Datasets,
+    /// What happened: one document per run, by the month of its creation.
+    Runs,
+    /// The tables that pipelines read, all in one partition.
+    Tables,
+    /// Where reading stopped: marks and extraction windows, by table.
+    Windows,
+    /// Pointers to documents that are partitioned by something else than their id.
+    Index,
     /// Cursors and other small state of the worker.
     State,
     /// What `lakehand dev` has already delivered, by ETag.
@@ -29,11 +47,42 @@ pub enum Collection {
 }
 
 impl Collection {
+    /// Every collection, in the order of the declaration; whoever adds one there adds it here.
+    pub const ALL: [Self; 12] = [
+        Self::Ledger,
+        Self::Deliveries,
+        Self::Datasets,
+        Self::Runs,
+        Self::Tables,
+        Self::Windows,
+        Self::Index,
+        Self::State,
+        Self::Receipts,
+        Self::Keys,
+        Self::Envelopes,
+        Self::Audit,
+    ];
+
+    /// The top-level members of the body by which lists of this collection are filtered: what a
+    /// store indexes beside the id.
+    pub fn filtered_by(self) -> &'static [&'static str] {
+        match self {
+            Self::Datasets => &["status", "container"],
+            Self::Runs => &["status"],
+            _ => &[],
+        }
+    }
+
     /// The name in the store.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ledger => "ledger",
+            Self::Deliveries => "deliveries",
             Self::Datasets => "datasets",
+            Self::Runs => "runs",
+            Self::Tables => "tables",
+            Self::Windows => "windows",
+            Self::Index => "index",
             Self::State => "state",
             Self::Receipts => "receipts",
             Self::Keys => "keys",
@@ -91,8 +140,11 @@ pub trait Documents: Send + Sync + fmt::Debug {
     /// Creates or replaces a document under a condition and returns its new version. With `keep`,
     /// the document expires so long after this write; an expired document counts as absent.
     ///
+    /// Numbers are kept as JSON in the manner of JavaScript, exact up to 2^53.
+    ///
     /// # Errors
-    /// `AlreadyExists` or `Changed` if the condition does not hold.
+    /// `AlreadyExists` or `Changed` if the condition does not hold, `Rejected` if the body is larger
+    /// than [`LARGEST`].
     async fn put(
         &self,
         collection: Collection,
@@ -113,16 +165,14 @@ pub trait Documents: Send + Sync + fmt::Debug {
         condition: &Condition,
     ) -> Result<(), StoreError>;
 
-    /// One page of a partition, by id, at most `limit` documents; `token` continues.
+    /// One page of the documents that a query asks for, by id.
     ///
     /// # Errors
-    /// `Rejected` if the token is not one of this store's.
+    /// `Rejected` if the token is not one of this query's.
     async fn list(
         &self,
         collection: Collection,
-        partition: &str,
-        limit: usize,
-        token: Option<&str>,
+        query: &Query<'_>,
     ) -> Result<Page<Document>, StoreError>;
 
     /// Removes expired documents, at most `limit`, and returns how many; does nothing where the
@@ -161,6 +211,18 @@ pub fn typed<T: DeserializeOwned>(document: Document) -> Result<Document<T>, Sto
         Ok(body) => Ok(Document { key, etag, body }),
         Err(error) => Err(StoreError::new(Fault::Rejected, "read", key, error)),
     }
+}
+
+/// Checks that a body is not larger than every store keeps.
+///
+/// # Errors
+/// `Rejected` if it is.
+pub(in crate::stores) fn check_size(key: &Key, body: &str) -> Result<(), StoreError> {
+    if body.len() <= LARGEST {
+        return Ok(());
+    }
+    let detail = format!("it has {} bytes, and a document has at most {LARGEST}", body.len());
+    Err(StoreError::new(Fault::Rejected, "write", key, detail))
 }
 
 /// Turns a record into the JSON object that a store keeps.

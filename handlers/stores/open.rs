@@ -5,7 +5,8 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::{
-    StoreError, azure,
+    StoreError,
+    azure::{self, CosmosDocuments},
     blobs::Blobs,
     documents::Documents,
     keys::KeyProvider,
@@ -21,27 +22,32 @@ pub struct Stores {
     pub blobs: Arc<dyn Blobs>,
     /// Its queues.
     pub queues: Arc<dyn Queues>,
-    /// What the worker remembers: the embedded store.
+    /// What the worker remembers: in Cosmos DB, or in the embedded store.
     pub documents: Arc<dyn Documents>,
 }
 
-/// Opens the stores; nothing is sent to a storage account yet.
+/// Opens the stores; nothing is sent to an account yet.
 ///
 /// # Errors
 /// The lake's folder cannot be used, or no client can be built for the account.
 pub fn open(settings: &Settings) -> Result<Stores, StoreError> {
-    let database = LocalDatabase::open(&settings.lake, Arc::new(OffsetDateTime::now_utc))?;
-    let documents = database.documents();
-    match &settings.storage {
+    let embedded = || LocalDatabase::open(&settings.lake, Arc::new(OffsetDateTime::now_utc));
+    let (blobs, queues, database): (Arc<dyn Blobs>, Arc<dyn Queues>, _) = match &settings.storage {
         Storage::Lake => {
-            let blobs = Arc::new(LocalBlobs::open(&settings.lake)?);
-            Ok(Stores { blobs, queues: database.queues(), documents })
+            let database = embedded()?;
+            (Arc::new(LocalBlobs::open(&settings.lake)?), database.queues(), Some(database))
         }
         Storage::Account(connection) => {
             let (blobs, queues) = azure::open(connection)?;
-            Ok(Stores { blobs, queues, documents })
+            (blobs, queues, None)
         }
-    }
+    };
+    let documents: Arc<dyn Documents> = match (&settings.cosmos, database) {
+        (Some(cosmos), _) => Arc::new(CosmosDocuments::open(cosmos)?),
+        (None, Some(database)) => database.documents(),
+        (None, None) => embedded()?.documents(),
+    };
+    Ok(Stores { blobs, queues, documents })
 }
 
 /// Opens the key-encryption keys, `None` if no place of them is set.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{PEOPLE, SECRET, Site};
 use crate::routing::at;
 
-pub(crate) const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__9", "decrypt");
+pub(crate) const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__99", "decrypt");
 
 fn order(source: &str, destination: &str) -> Value {
     json!({ "source": source, "destination": destination })

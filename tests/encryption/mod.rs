@@ -3,8 +3,8 @@
 
 mod commands;
 mod decrypting;
-mod notebook;
 mod memory;
+mod notebook;
 mod parquet_files;
 mod requests;
 pub(crate) mod rewrapping;
@@ -18,7 +18,7 @@ use lakehand::{
     stores::{
         Condition, azure,
         blobs::{Attributes, Blobs},
-        documents::{Collection, Documents},
+        documents::{Collection, Documents, Query},
         local::{LocalBlobs, LocalDatabase, LocalKeyring},
         optional,
     },
@@ -108,7 +108,7 @@ impl Site {
     pub(crate) async fn audit(&self) -> Vec<Value> {
         let now = OffsetDateTime::now_utc();
         let month = format!("{:04}-{:02}", now.year(), u8::from(now.month()));
-        let page = self.documents().list(Collection::Audit, &month, 100, None).await.unwrap();
+        let page = self.documents().list(Collection::Audit, &Query::of(&month)).await.unwrap();
         page.items.into_iter().map(|document| document.body).collect()
     }
 

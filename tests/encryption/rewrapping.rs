@@ -39,7 +39,7 @@ use crate::{
     routing::{Lake, at, flaky::Trouble},
 };
 
-const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__10", "keys");
+const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__98", "keys");
 
 const GUARDS: [(&str, &str); 4] =
     [ON, decrypting::ON, ("LAKEHAND_KEYS_SECRET", SECRET), ("LAKEHAND_DECRYPT_SECRET", SECRET)];

@@ -80,6 +80,9 @@ fn every_problem_is_reported_at_once_by_name_with_an_example_and_no_secret() {
         ("LAKEHAND_QUEUE", "-"),
         ("LAKEHAND_CONFIG", "blob:nowhere"),
         ("LAKEHAND_LEDGER_DAYS", "0"),
+        ("LAKEHAND_RUN_DAYS", "1.5"),
+        ("LAKEHAND_COSMOS", "lake"),
+        ("LAKEHAND_COSMOS_DATABASE", "a/b"),
         ("LAKEHAND_ARCHIVE", "@Microsoft.KeyVault(SecretUri=https://my-vault.vault.azure.net/secrets/archive)"),
         ("AzureFunctionsJobHost__functionTimeout", "ten minutes"),
     ]);
@@ -91,6 +94,9 @@ fn every_problem_is_reported_at_once_by_name_with_an_example_and_no_secret() {
         "LAKEHAND_QUEUE",
         "LAKEHAND_CONFIG",
         "LAKEHAND_LEDGER_DAYS",
+        "LAKEHAND_RUN_DAYS",
+        "LAKEHAND_COSMOS",
+        "LAKEHAND_COSMOS_DATABASE",
         "LAKEHAND_ARCHIVE",
         "AzureFunctionsJobHost__functionTimeout",
     ] {
@@ -98,7 +104,7 @@ fn every_problem_is_reported_at_once_by_name_with_an_example_and_no_secret() {
         assert!(said.contains(&format!("(for example {name}=")), "no example of {name}:\n{said}");
         assert!(ended.stdout.iter().any(|line| line.contains(name)), "{name} is not in the log");
     }
-    assert_eq!(ended.stderr.len(), 8, "one line for each problem:\n{said}");
+    assert_eq!(ended.stderr.len(), 11, "one line for each problem:\n{said}");
 }
 
 #[test]

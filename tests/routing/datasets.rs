@@ -28,7 +28,7 @@ const MARKER: &str = "landing/q1/q1.DONE";
 
 async fn record(lake: &Lake, set: &str) -> Dataset {
     let key = Key::new("landing", format!("sets:landing/{set}"));
-    documents::read(&*lake.documents, Collection::Datasets, &key).await.unwrap().unwrap().body
+    documents::read(&*lake.documents, Collection::Deliveries, &key).await.unwrap().unwrap().body
 }
 
 fn closed(files: u64, bytes: u64) -> Outcome {

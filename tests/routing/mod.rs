@@ -1,5 +1,6 @@
 //! Routing on the local lake, called as the triggers call it, with faults put in where they hurt.
 
+mod cosmos;
 mod datasets;
 mod delivery;
 pub(crate) mod flaky;
@@ -59,6 +60,14 @@ pub(crate) fn tomorrow() -> OffsetDateTime {
 
 impl Lake {
     pub(crate) async fn new(config: &str) -> Self {
+        Self::with_documents(config, None).await
+    }
+
+    /// A lake whose worker remembers elsewhere than in the embedded store.
+    pub(crate) async fn with_documents(
+        config: &str,
+        documents: Option<Arc<dyn Documents>>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let blobs = LocalBlobs::open(folder.path()).unwrap();
         for container in ["landing", "processing", "quarantine"] {
@@ -73,7 +82,7 @@ impl Lake {
         let blobs = Arc::new(Flaky::new(Arc::new(blobs)));
         let keyring = LocalKeyring::new(folder.path().join("keyring.json"));
         keyring.init("pii", OffsetDateTime::now_utc()).unwrap();
-        let documents = database.documents();
+        let documents = documents.unwrap_or_else(|| database.documents());
         let tools = Tools {
             blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
             documents: Arc::clone(&documents),

@@ -23,7 +23,7 @@ pub(super) fn lake() -> (TempDir, LocalBlobs) {
 }
 
 /// The embedded store in a folder, on the real time.
-pub(super) fn database(lake: &Path) -> LocalDatabase {
+pub(crate) fn database(lake: &Path) -> LocalDatabase {
     LocalDatabase::open(lake, Arc::new(OffsetDateTime::now_utc)).unwrap()
 }
 
@@ -313,6 +313,41 @@ mod documents {
     }
 
     #[tokio::test]
+    async fn lists_what_filters_let_through() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::lists_what_filters_let_through(&*store, "sales").await;
+    }
+
+    #[tokio::test]
+    async fn filters_by_text_alone() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::filters_by_text_alone(&*store, "sales").await;
+    }
+
+    #[tokio::test]
+    async fn continues_where_it_was() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::continues_where_it_was(&*store, "sales").await;
+    }
+
+    #[tokio::test]
+    async fn keeps_short_and_long_keys() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::keeps_short_and_long_keys(&*store, "sales").await;
+    }
+
+    #[tokio::test]
+    async fn refuses_what_is_too_large() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = database(lake.path()).documents();
+        conformance::documents::refuses_what_is_too_large(&*store, "sales").await;
+    }
+
+    #[tokio::test]
     async fn refuses_foreign_tokens() {
         let lake = tempfile::tempdir().unwrap();
         let store = database(lake.path()).documents();
@@ -338,7 +373,8 @@ mod documents {
         let lake = tempfile::tempdir().unwrap();
         let (clock, advance) = still_clock();
         let store = LocalDatabase::open(lake.path(), clock).unwrap().documents();
-        conformance::documents::forgets_what_expired(&*store, "sales", &advance).await;
+        conformance::documents::forgets_what_expired(&*store, "sales", async |by| advance(by))
+            .await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, sync::Arc, time::Duration};
 
 use lakehand::stores::{
     Condition, Fault,
-    documents::{Collection, Documents, Key},
+    documents::{Collection, Documents, Key, Query},
     local::LocalDatabase,
 };
 use rusqlite::Connection;
@@ -72,7 +72,7 @@ async fn purges_only_what_expired() {
     assert_eq!(store.purge(2).await.unwrap(), 2);
     assert_eq!(store.purge(2).await.unwrap(), 1);
     assert_eq!(store.purge(2).await.unwrap(), 0);
-    assert_eq!(store.list(STATE, "p", 10, None).await.unwrap().items.len(), 3);
+    assert_eq!(store.list(STATE, &Query::of("p")).await.unwrap().items.len(), 3);
 }
 
 #[tokio::test]
@@ -104,6 +104,22 @@ async fn keeps_the_limits_of_azure_queues() {
     store.create("events").await.unwrap();
     store.send("events", &"x".repeat(65_536)).await.unwrap();
     assert_fault(store.send("events", &"x".repeat(65_537)).await, Fault::Rejected);
+}
+
+#[tokio::test]
+async fn keeps_the_deliveries_of_an_older_file() {
+    let lake = tempfile::tempdir().unwrap();
+    let key = Key::new("landing", "drives/q1");
+    let store = database(lake.path()).documents();
+    let body = json!({"files": 2});
+    store.put(Collection::Deliveries, &key, &body, &Condition::Absent, None).await.unwrap();
+    drop(store);
+    let file = Connection::open(lake.path().join(".lakehand/lakehand.db")).unwrap();
+    file.execute("UPDATE documents SET collection = 'datasets'", []).unwrap();
+    file.pragma_update(None, "user_version", 1).unwrap();
+    let store = database(lake.path()).documents();
+    assert_eq!(store.get(Collection::Deliveries, &key).await.unwrap().body, body);
+    assert_fault(store.get(Collection::Datasets, &key).await, Fault::NotFound);
 }
 
 #[tokio::test]

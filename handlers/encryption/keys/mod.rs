@@ -16,7 +16,7 @@ use super::{
 };
 use crate::stores::{
     Condition, Fault, Page, StoreError,
-    documents::{Collection, Document, Documents, Key, body_of, typed},
+    documents::{Collection, Document, Documents, Key, Query, body_of, typed},
     keys::{KeyProvider, shown},
 };
 use cache::KeyCache;
@@ -255,8 +255,8 @@ impl DataKeys {
     async fn versions(&self, name: &str) -> Result<Vec<Document<WrappedKey>>, KeyError> {
         let (mut versions, mut token) = (Vec::new(), None);
         loop {
-            let list = self.documents.list(Collection::Keys, name, PAGE, token.as_deref());
-            let Page { items, next } = list.await?;
+            let query = Query { limit: PAGE, token: token.as_deref(), ..Query::of(name) };
+            let Page { items, next } = self.documents.list(Collection::Keys, &query).await?;
             for document in items {
                 versions.push(typed(document)?);
             }

@@ -114,7 +114,7 @@ impl<'a> Collecting<'a> {
     }
 
     async fn record(&self) -> Result<Option<Document<Dataset>>, StoreError> {
-        documents::read(self.routing.ledger.documents, Collection::Datasets, &self.key()).await
+        documents::read(self.routing.ledger.documents, Collection::Deliveries, &self.key()).await
     }
 
     async fn marker_of(&self, dataset: &Dataset) -> Result<Option<Source>, StoreError> {
@@ -219,7 +219,7 @@ impl<'a> Collecting<'a> {
         let key = self.key();
         let body = documents::body_of(&key, &dataset)?;
         let documents = self.routing.ledger.documents;
-        let etag = documents.put(Collection::Datasets, &key, &body, condition, None).await?;
+        let etag = documents.put(Collection::Deliveries, &key, &body, condition, None).await?;
         Ok(Document { key, etag, body: dataset })
     }
 

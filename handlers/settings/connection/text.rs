@@ -30,10 +30,10 @@ pub(super) fn development(setting: &str) -> Connection {
 }
 
 /// The pairs of a connection string. Its errors are reasons that name the pair, never its value.
-pub(super) struct Fields<'a>(BTreeMap<String, &'a str>);
+pub(in crate::settings) struct Fields<'a>(BTreeMap<String, &'a str>);
 
 impl<'a> Fields<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, String> {
+    pub(in crate::settings) fn parse(text: &'a str) -> Result<Self, String> {
         let mut fields = BTreeMap::new();
         for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
             let (name, value) = pair
@@ -45,7 +45,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A pair's value; names are compared without regard to case, an empty value counts as absent.
-    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+    pub(in crate::settings) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.get(&name.to_ascii_lowercase()).copied().filter(|value| !value.is_empty())
     }
 

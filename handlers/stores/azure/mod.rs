@@ -1,11 +1,12 @@
-//! The adapters for Azure Storage and Azure Key Vault, on Microsoft's own clients.
+//! The adapters for Azure Storage, Azure Key Vault and Azure Cosmos DB, on Microsoft's own clients.
 //!
-//! What those lack is added as policies of their pipeline: signing with the account key
+//! What those of storage and vault lack is added as policies of their pipeline: signing with the account key
 //! (`shared_key`) and retries that end while a caller still waits (`retry`).
 
 mod attributes;
 mod blobs;
 mod blocks;
+mod cosmos;
 mod download;
 mod error;
 mod lend;
@@ -32,6 +33,7 @@ use url::Url;
 use super::{StoreError, blobs::Blobs, keys::KeyProvider, queues::Queues};
 use crate::settings::{Connection, Credential, Vault};
 use blobs::AzureBlobs;
+pub use cosmos::{Clock, CosmosDocuments, Outcome, Step, Throughput};
 use error::Attempt;
 use queues::AzureQueues;
 use retry::Retry;
@@ -68,6 +70,13 @@ pub fn open_vault(vault: &Vault) -> Result<Arc<dyn KeyProvider>, StoreError> {
     let token = token.ok_or_else(|| attempt.rejected("a key vault takes an identity only"))?;
     let vault = KeyVault::new(&vault.address, token, options);
     Ok(Arc::new(vault.map_err(|error| attempt.failed(&error))?))
+}
+
+/// The source of tokens of an identity, `None` for a key or a signature.
+fn token_of(credential: &Credential) -> Result<Option<Arc<dyn TokenCredential>>, StoreError> {
+    let attempt = Attempt::new("sign in", "the account");
+    let options = client_options(http_client(&attempt)?);
+    token(credential, &options).map_err(|error| attempt.failed(&error))
 }
 
 fn http_client(attempt: &Attempt<'_>) -> Result<Arc<dyn HttpClient>, StoreError> {

@@ -25,8 +25,14 @@ use crate::stores::{Fault, StoreError, documents::Documents, queues::Queues};
 /// What tells the time; tests move it by hand.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
-/// The version of `schema.sql`, kept in the file's `user_version`.
-const SCHEMA: i64 = 1;
+/// What makes a file of each version, kept in its `user_version`, out of one of the version before.
+const SCHEMAS: [&str; 2] = [
+    include_str!("schema.sql"),
+    // Datasets became what there is; what routes collect for them are deliveries.
+    "UPDATE documents SET collection = 'deliveries' WHERE collection = 'datasets'",
+];
+
+const SCHEMA: i64 = SCHEMAS.len() as i64;
 
 /// How long a statement waits for another process to finish its change.
 const BUSY: Duration = Duration::from_secs(10);
@@ -139,20 +145,21 @@ fn version(connection: &Connection) -> Result<i64, Failure> {
 
 /// Brings the file to the present schema, unless another process has done so since we looked.
 fn migrate(connection: &mut Connection) -> Result<(), Failure> {
-    match version(connection)? {
-        0 => {
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            change.execute_batch(include_str!("schema.sql"))?;
-            change.pragma_update(None, "user_version", SCHEMA)?;
-            Ok(change.commit()?)
-        }
-        SCHEMA => Ok(()),
-        later => Err(Failure::new(
+    let present = version(connection)?;
+    let Some(steps) = usize::try_from(present).ok().and_then(|present| SCHEMAS.get(present..))
+    else {
+        return Err(Failure::new(
             Fault::Rejected,
-            format!("lakehand.db has version {later}, this lakehand knows {SCHEMA}; update it"),
-        )),
+            format!("lakehand.db has version {present}, this lakehand knows {SCHEMA}; update it"),
+        ));
+    };
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in steps {
+        change.execute_batch(step)?;
     }
+    change.pragma_update(None, "user_version", SCHEMA)?;
+    Ok(change.commit()?)
 }
 
 /// A time as the file holds it.

@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -16,11 +15,8 @@ use super::{
 };
 use crate::stores::{
     Condition, ETag, Fault, Page, StoreError,
-    documents::{Collection, Document, Documents, Key},
+    documents::{Collection, Document, Documents, Filter, ID, Key, Order, Query, check_size},
 };
-
-/// What a token of ours begins with; the last id of the page follows.
-const TOKEN: &str = "after.";
 
 #[derive(Debug)]
 pub(super) struct LocalDocuments(pub(super) Arc<Database>);
@@ -42,6 +38,7 @@ impl Documents for LocalDocuments {
         keep: Option<Duration>,
     ) -> Result<ETag, StoreError> {
         let (target, body, condition) = (key.clone(), body.to_string(), condition.clone());
+        check_size(key, &body)?;
         self.0
             .write("write", key, move |change, now| {
                 check(&condition, current(change, collection, &target, now)?.as_ref())?;
@@ -93,16 +90,17 @@ impl Documents for LocalDocuments {
     async fn list(
         &self,
         collection: Collection,
-        partition: &str,
-        limit: usize,
-        token: Option<&str>,
+        query: &Query<'_>,
     ) -> Result<Page<Document>, StoreError> {
-        let (name, token) = (partition.to_owned(), token.map(str::to_owned));
-        let work = move |connection: &Connection, now| {
-            let after = token.as_deref().map(read_token).transpose()?;
-            list(connection, collection, &name, limit, after.as_deref(), now)
-        };
-        self.0.read("list", partition, work).await
+        let listing = Listing::new(collection, query)?;
+        let partition = query.partition.to_owned();
+        let work = move |connection: &Connection, now| listing.run(connection, &partition, now);
+        let mut items = self.0.read("list", query.partition, work).await?;
+        let has_more = items.len() > query.limit;
+        items.truncate(query.limit);
+        let last = items.last().filter(|_| has_more);
+        let next = last.map(|last| query.token_after(collection, &last.key.id));
+        Ok(Page { items, next })
     }
 
     async fn purge(&self, limit: usize) -> Result<usize, StoreError> {
@@ -153,31 +151,77 @@ fn current(
     Ok(etag.map(ETag::new))
 }
 
-fn list(
-    connection: &Connection,
-    collection: Collection,
-    partition: &str,
+/// A query as SQL. It asks for one document more than the page holds, which shows whether another
+/// page follows.
+struct Listing {
+    statement: String,
+    parameters: Vec<Sql>,
     limit: usize,
-    after: Option<&str>,
-    now: OffsetDateTime,
-) -> Result<Page<Document>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, etag, body FROM documents
-         WHERE collection = ? AND partition = ? AND (?3 IS NULL OR id > ?3)
-         AND (expires IS NULL OR expires > ?4) ORDER BY id LIMIT ?5",
-    )?;
-    // One more than asked for shows whether another page follows.
-    let more = as_limit(limit.saturating_add(1));
-    let rows = statement
-        .query_map(params![collection.name(), partition, after, to_text(now), more], columns)?;
-    let mut items = Vec::new();
-    for row in rows {
-        items.push(document(partition, row?)?);
+}
+
+impl Listing {
+    fn new(collection: Collection, query: &Query<'_>) -> Result<Self, StoreError> {
+        let mut listing = Self {
+            statement:
+                "SELECT id, etag, body FROM documents WHERE collection = ? AND partition = ?"
+                    .to_owned(),
+            parameters: vec![text(collection.name()), text(query.partition)],
+            limit: query.limit,
+        };
+        for filter in query.filters {
+            listing.add_filter(*filter);
+        }
+        let (beyond, direction) = match query.order {
+            Order::Ascending => (">", "ASC"),
+            Order::Descending => ("<", "DESC"),
+        };
+        if let Some(last) = query.last_seen(collection)? {
+            listing.add(&format!("id {beyond} ?"), [text(last)]);
+        }
+        listing.statement.push_str(&format!(
+            " AND (expires IS NULL OR expires > ?) ORDER BY id {direction} LIMIT ?"
+        ));
+        Ok(listing)
     }
-    let has_more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| has_more).map(|last| write_token(&last.key.id));
-    Ok(Page { items, next })
+
+    fn add_filter(&mut self, filter: Filter<'_>) {
+        let (member, comparison, value) = match filter {
+            Filter::Equals(member, value) => (member, "=", value),
+            Filter::AtLeast(member, value) => (member, ">=", value),
+            Filter::Below(member, value) => (member, "<", value),
+        };
+        if member == ID {
+            return self.add(&format!("id {comparison} ?"), [text(value)]);
+        }
+        // Without the type, SQLite takes every number for less than any text.
+        let path = text(format!("$.\"{member}\""));
+        let condition =
+            format!("json_type(body, ?) = 'text' AND json_extract(body, ?) {comparison} ?");
+        self.add(&condition, [path.clone(), path, text(value)]);
+    }
+
+    fn add<const N: usize>(&mut self, condition: &str, parameters: [Sql; N]) {
+        self.statement.push_str(" AND ");
+        self.statement.push_str(condition);
+        self.parameters.extend(parameters);
+    }
+
+    fn run(
+        mut self,
+        connection: &Connection,
+        partition: &str,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Document>, Failure> {
+        let more = as_limit(self.limit.saturating_add(1));
+        self.parameters.extend([text(to_text(now)), Sql::Integer(more)]);
+        let mut statement = connection.prepare_cached(&self.statement)?;
+        let rows = statement.query_map(params_from_iter(self.parameters), columns)?;
+        rows.map(|row| document(partition, row?)).collect()
+    }
+}
+
+fn text(value: impl Into<String>) -> Sql {
+    Sql::Text(value.into())
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<(String, String, String)> {
@@ -196,18 +240,4 @@ fn document(
 
 fn as_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-fn write_token(id: &str) -> String {
-    format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(id))
-}
-
-fn read_token(token: &str) -> Result<String, Failure> {
-    token
-        .strip_prefix(TOKEN)
-        .and_then(|id| URL_SAFE_NO_PAD.decode(id).ok())
-        .and_then(|id| String::from_utf8(id).ok())
-        .ok_or_else(|| {
-            Failure::new(Fault::Rejected, "the continuation token is not one of this store's")
-        })
 }

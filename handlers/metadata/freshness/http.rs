@@ -1,0 +1,85 @@
+//! `GET /api/freshness`.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::Uri};
+use futures::{StreamExt, TryStreamExt};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::{
+    model::{Freshness, Status},
+    rules,
+};
+use crate::{
+    app::App,
+    error::{Error, Wrong},
+    metadata::{
+        http::{list::List, query::Parameters, token},
+        tables::store::{Found, Place},
+        windows::store::Windows,
+    },
+};
+
+/// How many days are counted when nothing is said, and at most.
+const DAYS: u32 = 30;
+
+/// So many tables are asked for at a time.
+const PARALLEL: usize = 16;
+
+#[derive(Debug, Serialize)]
+struct Question {
+    days: u32,
+    id: Option<String>,
+    status: Option<String>,
+}
+
+/// `GET /api/freshness`, table by table as `/api/tables` lists them.
+///
+/// # Errors
+/// `Fields`, or the store's failure.
+pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<List<Freshness>, Error> {
+    let known = ["id", "days", "status", "limit", "continuationToken"];
+    let parameters = Parameters::read(&uri, &known)?;
+    let question = read(&parameters)?;
+    let limit = parameters.limit()?;
+    let after = parameters.token().map(|text| token::open::<Place>(&question, text)).transpose()?;
+    let active = app.config.current().await?;
+    let mut tables = app.tables(&active).all().await?;
+    tables.retain(|found| {
+        question.id.as_ref().is_none_or(|id| found.table.id == *id)
+            && after.as_ref().is_none_or(|after| found.place() > *after)
+    });
+    let has_more = tables.len() > limit;
+    tables.truncate(limit);
+    let last = tables.last().map(Found::place).filter(|_| has_more);
+    let now = OffsetDateTime::now_utc();
+    let all = futures::stream::iter(tables).map(|found| one(&app, found, question.days, now));
+    let all: Vec<Freshness> = all.buffered(PARALLEL).try_collect().await?;
+    let takes = |found: &Freshness| {
+        let status = serde_json::to_value(found.status).unwrap_or_default();
+        question.status.as_ref().is_none_or(|wanted| status == wanted.as_str())
+    };
+    let value = all.into_iter().filter(takes).collect();
+    Ok(List::new(value, last.map(|last| token::seal(&question, last))))
+}
+
+fn read(parameters: &Parameters) -> Result<Question, Error> {
+    let days = parameters.parsed("days")?.unwrap_or(DAYS);
+    if !(1..=DAYS).contains(&days) {
+        return Err(Wrong::new("days", format!("must be a number from 1 to {DAYS}")).into());
+    }
+    let status = parameters.text("status").map(str::to_owned);
+    let known = [Status::Fresh, Status::Idle, Status::Late, Status::Never];
+    let known = known.map(|status| serde_json::to_value(status).unwrap_or_default());
+    if status.as_ref().is_some_and(|status| known.iter().all(|known| known != status.as_str())) {
+        return Err(Wrong::new("status", "must be one of fresh, idle, late, never").into());
+    }
+    Ok(Question { days, id: parameters.id("id")?.map(str::to_owned), status })
+}
+
+async fn one(app: &App, found: Found, days: u32, now: OffsetDateTime) -> Result<Freshness, Error> {
+    let windows = Windows { documents: &*app.documents, table: &found.table.id };
+    let (state, _) = windows.state().await?;
+    Ok(rules::of_table(&found.table, &state, days, now))
+}

@@ -1,0 +1,184 @@
+//! Counting and comparing: pure.
+
+use time::{Duration, OffsetDateTime};
+
+use super::model::{Freshness, Kind, Objective, Status, Volume};
+use crate::metadata::{
+    http::time::{read_time, write_time},
+    tables::{clock, rules::Checked},
+    windows::model::{State, Tally},
+};
+
+/// How fresh a table is.
+pub fn of_table(table: &Checked, state: &State, days: u32, now: OffsetDateTime) -> Freshness {
+    let success = state.success.as_ref();
+    let read = |text: &str| read_time(text).ok();
+    let checked = success.and_then(|success| read(&success.at));
+    let with_rows = success.and_then(|success| success.with_rows_at.as_deref().and_then(read));
+    let mark = state.mark.as_ref().filter(|_| table.incremental().is_some());
+    let newest = mark.and_then(|mark| clock::instant(&mark.value, &table.zone)).or(with_rows);
+    let age = newest.map(|newest| (now - newest).max(Duration::ZERO));
+    let target = table.freshness.and_then(|target| Duration::try_from(target).ok());
+    let since_checked = checked.map(|checked| now - checked);
+    let total = total(state, days, now);
+    Freshness {
+        kind: Kind::Table,
+        id: table.id.clone(),
+        status: status(age, since_checked, target),
+        target_seconds: table.freshness.map(|target| target.as_secs()),
+        newest_at: newest.map(write_time),
+        age_seconds: age.and_then(|age| u64::try_from(age.whole_seconds()).ok()),
+        checked_at: checked.map(write_time),
+        mark: mark.map(|mark| mark.value.text().to_owned()),
+        mode: Some(table.mode),
+        objective: objective(&total, table.spec.slo, days),
+        volume: Volume {
+            rows: total.rows,
+            last_rows: success.map(|success| success.rows),
+            average_seconds: ratio(total.seconds, total.committed),
+            last_seconds: success.map(|success| success.seconds),
+            full: total.full,
+            incremental: total.committed - total.full.min(total.committed),
+        },
+    }
+}
+
+/// How an age stands to its target.
+pub fn status(
+    age: Option<Duration>,
+    since_checked: Option<Duration>,
+    target: Option<Duration>,
+) -> Status {
+    match (age, target) {
+        (None, _) => Status::Never,
+        (Some(_), None) => Status::Fresh,
+        (Some(age), Some(target)) if age <= target => Status::Fresh,
+        (_, Some(target)) if since_checked.is_some_and(|since| since <= target) => Status::Idle,
+        _ => Status::Late,
+    }
+}
+
+/// The windows of the last days, today included.
+fn total(state: &State, days: u32, now: OffsetDateTime) -> Tally {
+    let first = write_time(now - Duration::days(i64::from(days.saturating_sub(1))));
+    let mut sum = Tally::default();
+    for (_, day) in state.days.range(first[..10].to_owned()..) {
+        sum.committed += day.committed;
+        sum.failed += day.failed;
+        sum.rows += day.rows;
+        sum.seconds += day.seconds;
+        sum.full += day.full;
+    }
+    sum
+}
+
+fn objective(total: &Tally, target: Option<f64>, days: u32) -> Objective {
+    let windows = total.committed + total.failed;
+    let budget = target.map(|target| (1.0 - target) * as_float(windows));
+    let left = budget.filter(|budget| *budget > 0.0);
+    Objective {
+        days,
+        target,
+        windows,
+        failed: total.failed,
+        success_rate: ratio(total.committed, windows),
+        budget: budget.map(rounded),
+        budget_left: left.map(|budget| rounded(1.0 - as_float(total.failed) / budget)),
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| rounded(as_float(part) / as_float(whole)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of windows and seconds are small")]
+fn as_float(number: u64) -> f64 {
+    number as f64
+}
+
+/// To six digits: `1 - 0.99` of a hundred is 1, not 1.0000000000000009.
+fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::{Value, json};
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::metadata::tables::rules::{checked, spec_of};
+
+    const NOW: OffsetDateTime = datetime!(2026-12-10 12:00 UTC);
+
+    fn table(body: Value) -> Checked {
+        let Value::Object(body) = body else { panic!("an object") };
+        checked("t", spec_of(body).unwrap()).unwrap()
+    }
+
+    fn state(body: Value) -> State {
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn an_age_is_held_against_its_target() {
+        let hours = |hours| Some(Duration::hours(hours));
+        for (age, checked, target, wanted) in [
+            (None, None, hours(1), Status::Never),
+            (hours(9), hours(9), None, Status::Fresh),
+            (hours(1), hours(1), hours(1), Status::Fresh),
+            (hours(2), hours(1), hours(1), Status::Idle),
+            (hours(2), hours(2), hours(1), Status::Late),
+            (hours(2), None, hours(1), Status::Late),
+        ] {
+            assert_eq!(status(age, checked, target), wanted, "{age:?} {checked:?} {target:?}");
+        }
+    }
+
+    #[test]
+    fn the_newest_data_is_of_the_marks_time_in_the_tables_zone() {
+        let table = table(json!({
+            "table": "t", "freshness": "1h", "timeZone": "Europe/Berlin", "slo": 0.9,
+            "watermark": {"column": "c", "type": "datetime2(7)"}
+        }));
+        let state = state(json!({
+            "mark": {"value": "2026-12-10T12:30:00", "type": "datetime2(7)",
+                "setAt": "2026-12-10T11:40:00.000000Z", "windowId": "w", "runId": "r"},
+            "success": {"at": "2026-12-10T11:40:00.000000Z", "rows": 7, "seconds": 30,
+                "withRowsAt": "2026-12-10T11:40:00.000000Z"},
+            "days": {
+                "2026-12-01": {"committed": 1, "failed": 5, "rows": 1000, "seconds": 1, "full": 1},
+                "2026-12-04": {"committed": 3, "failed": 1, "rows": 30, "seconds": 60, "full": 1},
+                "2026-12-10": {"committed": 5, "failed": 0, "rows": 50, "seconds": 100, "full": 0}
+            }
+        }));
+        let found = of_table(&table, &state, 7, NOW);
+        // 12:30 in Berlin is 11:30 in UTC.
+        assert_eq!(found.newest_at.as_deref(), Some("2026-12-10T11:30:00.000000Z"));
+        assert_eq!((found.status, found.age_seconds), (Status::Fresh, Some(1_800)));
+        let objective = &found.objective;
+        assert_eq!((objective.windows, objective.failed), (9, 1));
+        assert_eq!(objective.success_rate, Some(0.888_889));
+        assert_eq!((objective.budget, objective.budget_left), (Some(0.9), Some(-0.111_111)));
+        let volume = &found.volume;
+        assert_eq!((volume.rows, volume.full, volume.incremental), (80, 1, 7));
+        assert_eq!((volume.average_seconds, volume.last_seconds), (Some(20.0), Some(30)));
+    }
+
+    #[test]
+    fn what_has_no_time_is_as_old_as_its_last_rows() {
+        let table = table(json!({
+            "table": "t", "freshness": "1h", "watermark": {"column": "c", "type": "bigint"}
+        }));
+        let never = of_table(&table, &State::default(), 7, NOW);
+        assert_eq!((never.status, never.age_seconds), (Status::Never, None));
+        assert_eq!(never.objective.success_rate, None);
+        let state = state(json!({
+            "success": {"at": "2026-12-10T11:30:00.000000Z", "rows": 0, "seconds": 1,
+                "withRowsAt": "2026-12-10T09:00:00.000000Z"},
+        }));
+        let idle = of_table(&table, &state, 7, NOW);
+        assert_eq!((idle.status, idle.age_seconds), (Status::Idle, Some(3 * 3_600)));
+    }
+}
