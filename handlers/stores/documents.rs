@@ -69,6 +69,7 @@ impl Collection {
         match self {
             Self::Datasets => &["status", "container"],
             Self::Runs => &["status"],
+            Self::Windows => &["purpose", "runId", "status"],
             _ => &[],
         }
     }

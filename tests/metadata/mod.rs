@@ -2,7 +2,9 @@
 
 mod datasets;
 mod marks;
+mod pipelines;
 mod runs;
+mod stores;
 mod tables;
 mod windows;
 
@@ -43,6 +45,7 @@ schema = "acc"
 dialect = "postgresql"
 batch = "nightly"
 order = 1
+sink = "bronze/{id}/{windowId}"
 "#;
 
 /// A running worker with a lake of its own.

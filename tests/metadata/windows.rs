@@ -1,22 +1,12 @@
 //! Windows: from the mark to a bound, one at a time, and what a commit makes of them.
 
-use lakehand::metadata::{
-    tables::rules::{Checked, checked, spec_of},
-    windows::{
-        model::{Commit, Request, Status},
-        store::Windows,
-    },
-};
 use parquet::{
     file::{properties::WriterProperties, writer::SerializedFileWriter},
     schema::parser::parse_message_type,
 };
 use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{Site, each};
-use crate::stores::local::database;
-
 #[tokio::test]
 async fn a_window_has_all_that_a_copy_needs() {
     let site = Site::new().await;
@@ -255,38 +245,4 @@ async fn nothing_is_removed_where_others_write() {
         assert!(end["emptied"]["reason"].as_str().unwrap().contains(reason), "{end}");
         assert!(file.exists(), "{id}");
     }
-}
-
-fn table() -> Checked {
-    let watermark = json!({"column": "n", "type": "bigint", "start": "0"});
-    let Value::Object(body) = json!({"table": "t", "watermark": watermark}) else { panic!() };
-    checked("t", spec_of(body).unwrap()).unwrap()
-}
-
-fn request(run: &str) -> Request {
-    serde_json::from_value(json!({"runId": run, "upper": "100"})).unwrap()
-}
-
-#[tokio::test]
-async fn a_window_expires_when_its_pipeline_died() {
-    const NOW: OffsetDateTime = datetime!(2026-12-01 06:00 UTC);
-    let lake = tempfile::tempdir().unwrap();
-    let documents = database(lake.path()).documents();
-    let windows = Windows { documents: &*documents, table: "t" };
-    let table = table();
-    let first = windows.open(&table, &request("r1"), NOW, "1").await.unwrap().window;
-    let soon = NOW + Duration::hours(24) - Duration::SECOND;
-    assert!(windows.open(&table, &request("r2"), soon, "2").await.is_err());
-    let late = NOW + Duration::hours(24);
-    let second = windows.open(&table, &request("r2"), late, "2").await.unwrap().window;
-    assert_eq!((&first.lower, second.id.as_str()), (&second.lower, "2"));
-    let commit = Commit { rows_read: Some(1), max: Some(json!("50")), output: None };
-    assert!(windows.commit("1", &commit, late).await.is_err(), "its rows are read again");
-    windows.commit("2", &commit, late).await.unwrap();
-    // What left the state is still known.
-    windows.open(&table, &request("r3"), late, "3").await.unwrap();
-    let old = windows.find("1").await.unwrap();
-    assert_eq!((old.status, old.superseded_by.as_deref()), (Status::Expired, Some("r2")));
-    assert!(windows.commit("1", &commit, late).await.is_err());
-    assert_eq!(windows.state().await.unwrap().0.mark.unwrap().value.text(), "50");
 }
