@@ -27,7 +27,9 @@ use crate::{
         invoke::invoke,
     },
     metadata::{
+        datasets::http as datasets,
         freshness::http as freshness,
+        runs::http as runs,
         tables::{exchange::http as exchange, http as tables},
         windows::http as windows,
     },
@@ -91,6 +93,25 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/trace", get(trace::get))
         .route("/api/encrypt", post(answer::encrypt))
         .route("/api/decrypt", post(answer::decrypt))
+        .route("/api/keys/rewrap", post(answer::rewrap))
+        .route(
+            "/api/datasets",
+            get(datasets::list)
+                .post(datasets::create)
+                .put(datasets::replace)
+                .patch(datasets::patch)
+                .delete(datasets::delete),
+        )
+        .route(
+            "/api/datasets/{*id}",
+            get(datasets::get)
+                .put(datasets::replace)
+                .patch(datasets::patch)
+                .post(datasets::post)
+                .delete(datasets::delete),
+        )
+        .route("/api/runs", get(runs::list).post(runs::report))
+        .route("/api/runs/{*id}", get(runs::get))
         .route("/api/freshness", get(freshness::list))
         .route("/api/tables", get(tables::list).post(tables::create))
         .route("/api/tables/import", post(exchange::import))

@@ -192,6 +192,7 @@ impl Error {
             Self::Parameter { name, reason } => Some((name, reason.clone())),
             Self::Encryption { failure, .. } => match &**failure {
                 Failure::Refused(refusal) => Some((refusal.field, refusal.reason.clone())),
+                Failure::TooLarge(reason) => Some(("source", reason.clone())),
                 Failure::SourceChanged(_) => Some(("source", failure.to_string())),
                 Failure::Key(_) | Failure::NoKeys => Some(("key", failure.to_string())),
                 Failure::Store(_) | Failure::TooSlow | Failure::Rival(_) => None,
@@ -222,7 +223,9 @@ fn status_of(failure: &Failure) -> StatusCode {
             Kind::Taken => StatusCode::CONFLICT,
             Kind::Unfit => StatusCode::UNPROCESSABLE_ENTITY,
         },
+        Failure::TooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Failure::SourceChanged(_) => StatusCode::CONFLICT,
+        Failure::NoKeys => StatusCode::BAD_REQUEST,
         Failure::Key(KeyError::Store(error)) => match error.fault {
             Fault::NotFound | Fault::Rejected => StatusCode::BAD_REQUEST,
             Fault::Denied => StatusCode::FORBIDDEN,
@@ -231,7 +234,7 @@ fn status_of(failure: &Failure) -> StatusCode {
         Failure::Key(KeyError::Cell(_)) => StatusCode::SERVICE_UNAVAILABLE,
         Failure::Key(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Failure::TooSlow => StatusCode::GATEWAY_TIMEOUT,
-        Failure::NoKeys | Failure::Store(_) | Failure::Rival(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::Store(_) | Failure::Rival(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

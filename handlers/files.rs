@@ -75,6 +75,9 @@ pub(crate) struct Encrypt {
     /// Replace a file that is there
     #[arg(long)]
     force: bool,
+    /// Where records go that are not valid, with their plaintext [default: the first one is an error]
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
     #[command(flatten)]
     reading: Reading,
 }
@@ -85,10 +88,14 @@ pub(crate) struct Decrypt {
     /// The file to read
     input: PathBuf,
     /// The file to write
-    output: PathBuf,
+    #[arg(required_unless_present = "dry_run")]
+    output: Option<PathBuf>,
     /// The columns to open [default: all that can be had back]
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     columns: Vec<String>,
+    /// Write nothing; say whether it opens
+    #[arg(long)]
+    dry_run: bool,
     /// Replace a file that is there
     #[arg(long)]
     force: bool,
@@ -149,18 +156,23 @@ impl Encrypt {
     pub(crate) async fn run(self, environment: Environment) -> Result<(), String> {
         let (app, tools) = self.reading.app(environment)?;
         let policy = self.policy(&app).await?;
-        let file = self.reading.open(&self.input, tools.memory)?;
+        let file = self.reading.open(&self.input, tools.memory.total())?;
         let bar = Bar::of(file.length());
         let Some(output) = self.output.as_ref().filter(|_| !self.dry_run) else {
-            let totals =
-                file.rehearse(&policy, &|totals| bar.tell(totals)).map_err(|e| e.to_string())?;
+            let done = file.rehearse(&policy, self.rejects.is_some(), &|totals| bar.tell(totals));
             drop(bar);
+            let totals = done.map_err(|error| error.to_string())?;
             return self.print_rehearsal(&file, &policy, totals);
         };
         let place = (output.as_path(), self.force);
-        let report = file.protect(&tools, &policy, place, &|totals| bar.tell(totals)).await;
+        let rejects = self.rejects.as_deref();
+        let done = file.protect(&tools, &policy, place, rejects, &|totals| bar.tell(totals)).await;
         drop(bar);
-        print(&report.map_err(|error| error.to_string())?);
+        let report = done.map_err(|error| error.to_string())?;
+        print(&report);
+        if let Some(rejects) = rejects.filter(|_| report.totals.rejected > 0) {
+            println!("{}: {} records rejected", rejects.display(), report.totals.rejected);
+        }
         Ok(())
     }
 
@@ -212,17 +224,26 @@ impl Encrypt {
 impl Decrypt {
     pub(crate) async fn run(self, environment: Environment) -> Result<(), String> {
         let (app, tools) = self.reading.app(environment)?;
-        let file = self.reading.open(&self.input, tools.memory)?;
+        let file = self.reading.open(&self.input, tools.memory.total())?;
         let envelope = envelope(&file)?;
         let configured = configured(&app, &self.reading, &envelope).await?;
         let task = Task::open(&tools, envelope, &self.columns, &configured).await;
         let task = task.map_err(|error| error.to_string())?;
+        let bar = Bar::of(file.length());
+        let Some(output) = self.output.as_ref().filter(|_| !self.dry_run) else {
+            let columns = task.columns().join(", ");
+            let done = file.rehearse_opening(task, &|totals| bar.tell(totals));
+            drop(bar);
+            let Totals { rows, cells, .. } = done.map_err(|error| error.to_string())?;
+            println!("{columns}: {cells} cells in {rows} rows open; nothing was written");
+            return Ok(());
+        };
         let caller = caller();
         let mut deed = Deed::of("decrypt", &caller, self.input.display(), task.envelope());
-        deed.destination = Some(self.output.display().to_string());
+        deed.destination = Some(output.display().to_string());
         deed.record(&*app.documents).await.map_err(|error| error.to_string())?;
-        let bar = Bar::of(file.length());
-        let done = file.write(task, &self.output, self.force, &|totals| bar.tell(totals));
+        let place = (output.as_path(), self.force);
+        let done = file.write(task, place, None, &|totals| bar.tell(totals));
         drop(bar);
         print(&done.map_err(|error| error.to_string())?);
         Ok(())

@@ -1,11 +1,12 @@
 //! `lakehand keys`: key-encryption keys and data keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::Subcommand;
 use lakehand::{
-    encryption::service::{audit::Deed, task::Task},
+    app::App,
+    encryption::service::{Tools, audit::Deed, rewrap::versions, task::Task},
     settings::Environment,
     stores::local::LocalKeyring,
 };
@@ -25,7 +26,7 @@ pub(crate) enum Keys {
         #[arg(long, value_name = "NAME")]
         key: String,
     },
-    /// Make a new version of a key, and wrap the named data keys under it
+    /// Make a new version of a key, and wrap the named data keys and those of files under it
     Rotate {
         /// The keyring
         #[arg(long, value_name = "FILE")]
@@ -33,6 +34,16 @@ pub(crate) enum Keys {
         /// The key's name
         #[arg(long, value_name = "NAME")]
         key: String,
+        /// Protected files whose data keys are to be under the new version
+        files: Vec<PathBuf>,
+    },
+    /// Wrap the data keys of files under the current version of their key; data stays as it is
+    Rewrap {
+        /// Protected files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        reading: Reading,
     },
     /// Make a new data key for `deterministic` and `token`: joins with earlier files end
     NewVersion {
@@ -63,7 +74,13 @@ impl Keys {
                 println!("{}: key {key}, version 1", keyring.display());
                 Ok(())
             }
-            Self::Rotate { keyring, key } => rotate(environment, keyring, &key).await,
+            Self::Rotate { keyring, key, files } => {
+                rotate(environment, keyring, &key, &files).await
+            }
+            Self::Rewrap { files, reading } => {
+                let (app, tools) = reading.app(environment)?;
+                rewrap(&app, &tools, &reading, &files).await
+            }
             Self::NewVersion { key, reading } => new_version(environment, &reading, &key).await,
             Self::Reveal { file, yes_reveal_the_key, reading } => {
                 if !yes_reveal_the_key {
@@ -75,7 +92,12 @@ impl Keys {
     }
 }
 
-async fn rotate(environment: Environment, keyring: PathBuf, key: &str) -> Result<(), String> {
+async fn rotate(
+    environment: Environment,
+    keyring: PathBuf,
+    key: &str,
+    files: &[PathBuf],
+) -> Result<(), String> {
     let reading = Reading::with_keyring(keyring.clone());
     let (app, tools) = reading.app(environment)?;
     record(&app, "rotate", key).await?;
@@ -87,7 +109,47 @@ async fn rotate(environment: Environment, keyring: PathBuf, key: &str) -> Result
     if rewrapped > 0 {
         println!("{rewrapped} named data keys are wrapped anew");
     }
-    Ok(())
+    rewrap(&app, &tools, &reading, files).await
+}
+
+/// Each file by itself: one that fails keeps no other from being done.
+async fn rewrap(
+    app: &App,
+    tools: &Tools,
+    reading: &Reading,
+    files: &[PathBuf],
+) -> Result<(), String> {
+    let mut failures = Vec::new();
+    for path in files {
+        match rewrap_file(app, tools, reading, path).await {
+            Ok(done) => println!("{}: {done}", path.display()),
+            Err(error) => failures.push(format!("{}: {error}", path.display())),
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+async fn rewrap_file(
+    app: &App,
+    tools: &Tools,
+    reading: &Reading,
+    path: &Path,
+) -> Result<String, String> {
+    let file = reading.open(path, tools.memory.total())?;
+    let said = envelope(&file)?;
+    let configured = configured(app, reading, &said).await?;
+    let keys = tools.keys().map_err(|error| error.to_string())?;
+    let anew = keys.rewrap_all(&said.keys, &configured).await.map_err(|e| e.to_string())?;
+    let versions = versions(&anew).unwrap_or_else(|| "no key".to_owned());
+    if anew == said.keys {
+        return Ok(format!("unchanged, {versions}"));
+    }
+    let caller = caller();
+    let mut deed = Deed::of("rewrap", &caller, path.display(), &said);
+    deed.destination = Some(versions.clone());
+    deed.record(&*app.documents).await.map_err(|error| error.to_string())?;
+    file.rewrap(anew).map_err(|error| error.to_string())?;
+    Ok(format!("under {versions}"))
 }
 
 async fn new_version(environment: Environment, reading: &Reading, key: &str) -> Result<(), String> {
@@ -101,7 +163,7 @@ async fn new_version(environment: Environment, reading: &Reading, key: &str) -> 
     Ok(())
 }
 
-async fn record(app: &lakehand::app::App, action: &'static str, key: &str) -> Result<(), String> {
+async fn record(app: &App, action: &'static str, key: &str) -> Result<(), String> {
     let caller = caller();
     let deed = Deed {
         action,
@@ -114,13 +176,9 @@ async fn record(app: &lakehand::app::App, action: &'static str, key: &str) -> Re
     deed.record(&*app.documents).await.map_err(|error| error.to_string())
 }
 
-async fn reveal(
-    environment: Environment,
-    reading: &Reading,
-    path: &std::path::Path,
-) -> Result<(), String> {
+async fn reveal(environment: Environment, reading: &Reading, path: &Path) -> Result<(), String> {
     let (app, tools) = reading.app(environment)?;
-    let file = reading.open(path, tools.memory)?;
+    let file = reading.open(path, tools.memory.total())?;
     let said = envelope(&file)?;
     let configured = configured(&app, reading, &said).await?;
     let task = Task::open(&tools, said, &[], &configured).await.map_err(|e| e.to_string())?;

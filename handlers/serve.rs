@@ -7,7 +7,7 @@ use lakehand::{
     config::LiveConfig,
     encryption::{
         keys::DataKeys,
-        service::{Tools, failure},
+        service::{Tools, failure, memory::Memory},
     },
     settings::{ConfigSource, Environment, Problem, Settings},
     stores::{StoreError, open},
@@ -112,7 +112,7 @@ pub(crate) fn open_app(environment: Environment) -> Result<App, Failure> {
         blobs: Arc::clone(&stores.blobs),
         documents: Arc::clone(&stores.documents),
         keys,
-        memory: settings.memory,
+        memory: Memory::new(settings.memory),
     };
     Ok(App {
         tools,

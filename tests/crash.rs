@@ -10,8 +10,8 @@ use lakehand::{
     stores::{
         Condition, azure,
         blobs::{Attributes, Blobs},
-        documents::Documents,
-        local::{LocalBlobs, LocalDatabase},
+        documents::{Collection, Documents, Query},
+        local::{LocalBlobs, LocalDatabase, LocalKeyring},
         optional,
     },
 };
@@ -19,6 +19,11 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use crate::{azurite, routing::at, worker::Worker};
+
+/// The steps at which a file that is protected on its way differs from a move.
+const PROTECTING: [&str; 4] = ["protected", "kept", "recorded", "removed"];
+
+const PEOPLE: &str = "id,email\n1,a@x.org\n";
 
 /// The steps of a move, in order; debug builds die at them when told to.
 const STEPS: [&str; 5] = ["matched", "copied", "verified", "recorded", "removed"];
@@ -37,7 +42,10 @@ impl Site {
         let root = tempfile::tempdir().unwrap();
         let lake = root.path().join("lake");
         let database = LocalDatabase::open(&lake, Arc::new(OffsetDateTime::now_utc)).unwrap();
-        let mut settings = vec![("LAKEHAND_LAKE".to_owned(), lake.display().to_string())];
+        let mut settings = vec![
+            ("LAKEHAND_LAKE".to_owned(), lake.display().to_string()),
+            ("LAKEHAND_KEYRING".to_owned(), "keyring.json".to_owned()),
+        ];
         let blobs: Arc<dyn Blobs> = match account {
             None => Arc::new(LocalBlobs::open(&lake).unwrap()),
             Some(account) => {
@@ -50,10 +58,12 @@ impl Site {
         };
         let landing = azurite::unique("landing");
         let site = Self { root, blobs, documents: database.documents(), settings, landing };
-        for container in ["landing", "out", "quarantine"] {
+        for container in ["landing", "out", "quarantine", "restricted"] {
             site.blobs.create_container(&site.container(container)).await.unwrap();
         }
         std::fs::write(site.root.path().join("lakehand.toml"), site.configuration()).unwrap();
+        let keyring = LocalKeyring::new(site.root.path().join("keyring.json"));
+        keyring.init("pii", OffsetDateTime::now_utc()).unwrap();
         site
     }
 
@@ -62,8 +72,8 @@ impl Site {
     }
 
     fn configuration(&self) -> String {
-        let [landing, out, quarantine] =
-            ["landing", "out", "quarantine"].map(|k| self.container(k));
+        let [landing, out, quarantine, restricted] =
+            ["landing", "out", "quarantine", "restricted"].map(|k| self.container(k));
         format!(
             r#"
 [landing]
@@ -78,6 +88,24 @@ from = "{landing}/sets/{{set}}/{{file...}}"
 complete = ".done"
 settle = "1s"
 to = "{out}/{{set}}/{{file}}"
+
+[[policy]]
+name = "pii"
+key = "pii"
+columns = [{{ name = "email", method = "randomized" }}]
+
+[[route]]
+name = "people"
+from = "{landing}/people/{{file}}"
+protect = "pii"
+original = "{restricted}/{{file}}"
+to = "{out}/{{file}}"
+
+[[route]]
+name = "secrets"
+from = "{landing}/secrets/{{file}}"
+protect = "pii"
+to = "{out}/{{file}}"
 
 [[route]]
 name = "tables"
@@ -105,7 +133,8 @@ on_conflict = "version"
     async fn content(&self, kind: &str) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for listed in self.blobs.list(&self.container(kind), "", None).await.unwrap().items {
-            if let Some((content, _)) = optional(self.blobs.read(&listed.path, 100).await).unwrap()
+            if let Some((content, _)) =
+                optional(self.blobs.read(&listed.path, 2_000).await).unwrap()
             {
                 let content = String::from_utf8(content.to_vec()).unwrap();
                 found.insert(listed.path.name().to_owned(), content);
@@ -123,6 +152,31 @@ on_conflict = "version"
         };
         let path = at(&format!("{}/{name}", self.landing));
         ledger.history(&path).await.unwrap().remove(0)
+    }
+
+    /// The store knows of one protection of a delivered file.
+    async fn assert_one_record(&self, name: &str) {
+        let file = format!("{}/{name}", self.container("out"));
+        let page = self.documents.list(Collection::Envelopes, &Query::of(&file)).await.unwrap();
+        assert_eq!(page.items.len(), 1, "{file}");
+    }
+
+    /// Nothing on the disk holds the plaintext but what the route keeps.
+    fn assert_nothing_temporary(&self, context: &str) {
+        let restricted = self.container("restricted");
+        let mut folders = vec![self.root.path().join("lake")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.to_string_lossy().contains(&restricted) {
+                    let content = std::fs::read(&path).unwrap();
+                    let plain = content.windows(6).any(|window| window == b"@x.org");
+                    assert!(!plain, "{context}: {}", path.display());
+                }
+            }
+        }
     }
 
     /// Lets a worker die at a step of what this announcement starts.
@@ -192,6 +246,47 @@ async fn a_quarantine_survives_a_kill(account: Option<&str>) {
         assert_eq!(site.content("landing").await, content(&[]), "{step}");
         assert_eq!(site.entry("x.exe").await.state, State::Quarantined, "{step}");
     }
+}
+
+/// Protected exactly once; the plaintext is nowhere but where the route keeps it; and nothing that
+/// was begun is left.
+async fn a_protected_file_survives_a_kill(account: Option<&str>) {
+    for (folder, originals) in [("people", &[("x.csv", PEOPLE)][..]), ("secrets", &[])] {
+        for step in PROTECTING {
+            if step == "kept" && originals.is_empty() {
+                continue;
+            }
+            let site = Site::new(account).await;
+            let name = format!("{folder}/x.csv");
+            site.write(&name, PEOPLE).await;
+            site.crash(step, &name).await;
+            let begun = site.content("out").await["x.csv"].clone();
+            site.redeliver(&name).await;
+            let (context, out) = (format!("{folder} {step}"), site.content("out").await);
+            let names: Vec<_> = out.keys().map(String::as_str).collect();
+            assert_eq!(names, ["_lakehand/x.csv.json", "x.csv"], "{context}");
+            assert!(out.values().all(|content| !content.contains("@x.org")), "{context}");
+            assert_eq!(out["x.csv"], begun, "{context}: it was protected twice");
+            assert_eq!(site.content("restricted").await, content(originals), "{context}");
+            for empty in ["landing", "quarantine"] {
+                assert_eq!(site.content(empty).await, content(&[]), "{context}");
+            }
+            assert_eq!(site.entry(&name).await.state, State::Delivered, "{context}");
+            site.assert_one_record("x.csv").await;
+            site.assert_nothing_temporary(&context);
+        }
+    }
+}
+
+#[tokio::test]
+async fn on_the_local_lake_a_protected_file_survives_a_kill_at_every_step() {
+    a_protected_file_survives_a_kill(None).await;
+}
+
+#[tokio::test]
+async fn on_azurite_a_protected_file_survives_a_kill_at_every_step() {
+    let account = azurite::shared().connection_string(azurite::ACCOUNTS[0]);
+    a_protected_file_survives_a_kill(Some(&account)).await;
 }
 
 #[tokio::test]

@@ -7,12 +7,15 @@ use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 
 /// The HTTP functions and who may call them: the host checks a key for all but `anonymous`.
-const HTTP: [(&str, &str); 8] = [
+const HTTP: [(&str, &str); 11] = [
+    ("datasets", "function"),
     ("decrypt", "function"),
     ("encrypt", "function"),
     ("freshness", "function"),
     ("health", "anonymous"),
+    ("keys", "function"),
     ("not_found", "anonymous"),
+    ("runs", "function"),
     ("status", "function"),
     ("tables", "function"),
     ("trace", "function"),
@@ -128,6 +131,9 @@ fn the_host_forwards_a_function_with_one_trigger_and_one_answer_named_res() {
         assert_eq!(trigger["authLevel"], level, "{function}");
         let route = match function {
             "not_found" => "{*path}",
+            "keys" => "keys/rewrap",
+            "datasets" => "datasets/{*path}",
+            "runs" => "runs/{*path}",
             "tables" => "tables/{*path}",
             function => function,
         };

@@ -89,12 +89,31 @@ impl Worker {
         (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
     }
 
+    /// Whether the worker dies over a request.
+    pub(crate) async fn dies_at(
+        &self,
+        address: &str,
+        headers: &[(&'static str, &str)],
+        body: &Value,
+    ) -> bool {
+        let mut request = reqwest::Client::new().post(format!("{}/api/{address}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(body.to_string()).send().await.is_err()
+    }
+
     async fn post(&self, function: &str, envelope: &Value) -> Option<(u16, Value)> {
         let request = reqwest::Client::new().post(format!("{}/{function}", self.address));
         let request = request.header("content-type", "application/json");
         let answer = request.body(envelope.to_string()).send().await.ok()?;
         let status = answer.status().as_u16();
         Some((status, serde_json::from_slice(&answer.bytes().await.ok()?).unwrap()))
+    }
+
+    /// The most memory that the process ever held, in KiB; `None` where the system does not say.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        peak_memory(self.child.id())
     }
 
     /// Waits for the process to end by itself.
@@ -116,6 +135,13 @@ impl Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The most memory that a process ever held, in KiB; `None` where the system does not say.
+pub(crate) fn peak_memory(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 impl Drop for Worker {

@@ -21,6 +21,8 @@ pub struct Reach {
     pub destinations: Vec<String>,
     /// Containers in which opened files may be written.
     pub decrypted: Vec<String>,
+    /// Containers whose files may have their data keys wrapped anew.
+    pub rewrapped: Vec<String>,
     /// Keys that requests may name beside those of the policies.
     pub keys: Vec<String>,
     /// How many files of a folder are worked on at a time.
@@ -49,6 +51,7 @@ pub(super) fn reach(section: Option<Section<'_>>, problems: &Problems<'_>) -> Re
         sources: containers("sources"),
         destinations: containers("destinations"),
         decrypted: containers("decrypted"),
+        rewrapped: containers("rewrapped"),
         parallel: usize::try_from(section.count("parallel", 64, PARALLEL)).unwrap_or(1),
     };
     section.finish();

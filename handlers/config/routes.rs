@@ -75,7 +75,7 @@ impl RouteReader<'_> {
         let on_conflict = self.on_conflict(to.as_ref());
         let tier = self.section.choice("tier", &TIERS.map(|(word, tier)| (word, Some(tier))), None);
         let complete = self.complete(from.as_ref(), action);
-        let protect = self.protect(captures, action, complete.is_some());
+        let protect = self.protect(captures, action);
         Some(Route {
             name: name?,
             from: from?,
@@ -188,7 +188,7 @@ impl RouteReader<'_> {
         chosen
     }
 
-    fn protect(&self, captures: &[String], action: Action, is_dataset: bool) -> Option<Protect> {
+    fn protect(&self, captures: &[String], action: Action) -> Option<Protect> {
         let csv = policies::csv(self.section.table("csv"));
         let original = self.original(captures);
         let Some(name) = self.section.text("protect") else {
@@ -197,10 +197,6 @@ impl RouteReader<'_> {
             }
             return None;
         };
-        if is_dataset {
-            self.section
-                .problem("a dataset's files move as they are: leave `protect` or `complete` out");
-        }
         if original.is_some() && action == Action::Copy {
             self.section.problem("`original` keeps what moves away; here the source stays");
         }

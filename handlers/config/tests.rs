@@ -210,7 +210,6 @@ to = "out/{file}"
         ("original = \"kept/{file}\"", "for routes with `protect`"),
         ("protect = \"pii\"\noriginal = \"landing/{file}\"", "landing container"),
         ("protect = \"pii\"\noriginal = \"kept/{file}\"\naction = \"copy\"", "the source stays"),
-        ("protect = \"pii\"\ncomplete = \".done\"", "leave `protect` or `complete` out"),
         ("protect = \"pii\"\ncsv = { delimiter = \"ab\" }", "one character"),
     ] {
         let found = with(more).unwrap_err();

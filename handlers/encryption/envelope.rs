@@ -37,8 +37,11 @@ pub struct Envelope {
     /// The protected columns, in the file's order.
     pub columns: Vec<ProtectedColumn>,
     /// The wrapped data keys, by the name that columns use.
-    pub keys: BTreeMap<String, WrappedKey>,
+    pub keys: WrappedKeys,
 }
+
+/// Wrapped data keys by the name that columns use: [`FILE_KEY`], [`NAMED_KEY`].
+pub type WrappedKeys = BTreeMap<String, WrappedKey>;
 
 /// One protected column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,10 @@ pub struct Function {
 
 /// Every Function of the app, in the order of their names.
 pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "datasets",
+        definition: include_str!("../../functions/datasets/function.json"),
+    },
     Function { name: "decrypt", definition: include_str!("../../functions/decrypt/function.json") },
     Function { name: "encrypt", definition: include_str!("../../functions/encrypt/function.json") },
     Function {
@@ -29,6 +33,7 @@ pub const FUNCTIONS: &[Function] = &[
         definition: include_str!("../../functions/freshness/function.json"),
     },
     Function { name: "health", definition: include_str!("../../functions/health/function.json") },
+    Function { name: "keys", definition: include_str!("../../functions/keys/function.json") },
     Function {
         name: "not_found",
         definition: include_str!("../../functions/not_found/function.json"),
@@ -45,6 +50,7 @@ pub const FUNCTIONS: &[Function] = &[
         name: "route_queue",
         definition: include_str!("../../functions/route_queue/function.json"),
     },
+    Function { name: "runs", definition: include_str!("../../functions/runs/function.json") },
     Function { name: "status", definition: include_str!("../../functions/status/function.json") },
     Function {
         name: "sweep_landing",
@@ -318,17 +324,21 @@ mod tests {
     }
 
     #[test]
-    fn only_decryption_is_off_until_a_setting_adds_it_to_the_list() {
+    fn only_what_is_guarded_is_off_until_a_setting_adds_it_to_the_list() {
         let enabled = |settings: &[(&str, &str)]| -> Vec<_> {
             let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             let environment: Environment = settings.iter().map(own).collect();
             let off = FUNCTIONS.iter().filter(|it| !it.is_enabled(HOST_JSON, &environment));
             off.map(|function| function.name).collect()
         };
-        assert_eq!(enabled(&[]), ["decrypt"]);
-        assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__99", "Decrypt")]), [""; 0]);
-        assert_eq!(enabled(&[("AzureFunctionsJobHost__functions__0", "decrypt")]), ["encrypt"]);
-        assert_eq!(enabled(&[("AzureWebJobs.trace.Disabled", "1")]), ["decrypt", "trace"]);
+        let [decrypt, keys] =
+            ["AzureFunctionsJobHost__functions__99", "AzureFunctionsJobHost__functions__98"];
+        assert_eq!(enabled(&[]), ["decrypt", "keys"]);
+        assert_eq!(enabled(&[(decrypt, "Decrypt"), (keys, "keys")]), [""; 0]);
+        assert_eq!(enabled(&[(keys, "keys")]), ["decrypt"]);
+        let first = "AzureFunctionsJobHost__functions__0";
+        assert_eq!(enabled(&[(first, "decrypt")]), ["datasets", "keys"]);
+        assert_eq!(enabled(&[("AzureWebJobs.trace.Disabled", "1")]), ["decrypt", "keys", "trace"]);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 pub mod datasets;
 pub mod freshness;
 pub mod http;
+pub mod months;
 pub mod runs;
+pub mod store;
 pub mod tables;
 pub mod windows;

@@ -169,7 +169,7 @@ pub async fn deliver(
     source: &Source,
     note: &Note,
 ) -> Result<Delivery, StoreError> {
-    if let Some(protect) = &route.protect {
+    if let Some(protect) = route.protection(&source.path) {
         return protecting::deliver(routing, (route, protect), captures, source, note).await;
     }
     let facts = facts(source, captures);

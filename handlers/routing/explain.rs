@@ -77,7 +77,7 @@ pub fn explain(config: &Config, path: &BlobPath, properties: &Properties) -> Exp
 
 /// What a route does beside the move, in the order of its effects.
 fn deeds(route: &Route, facts: &Facts<'_>) -> Vec<String> {
-    let protect = route.protect.as_ref().map(|protect| {
+    let protect = route.protection(facts.source).map(|protect| {
         let original = protect.original.as_ref().map(|original| original.render(facts));
         let kept = original.map_or_else(|| "nowhere".to_owned(), |place| format!("in {place}"));
         format!("protected by policy {}, its plaintext kept {kept}", protect.policy.name)

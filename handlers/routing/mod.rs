@@ -7,7 +7,7 @@
 //! [`mark`] make a repeat harmless. [`events`] reads what Event Grid and the queues send.
 
 pub mod arrival;
-mod crash;
+pub(crate) mod crash;
 pub mod dataset;
 pub mod events;
 pub mod explain;

@@ -103,6 +103,7 @@ fn refused(source: &Source, failure: Failure) -> Result<String, StoreError> {
     };
     match failure {
         Failure::Refused(refusal) => Ok(format!("it cannot be protected: {}", refusal.reason)),
+        Failure::TooLarge(reason) => Ok(format!("it cannot be protected: {reason}")),
         Failure::Store(error) | Failure::Key(KeyError::Store(error)) if error.is_transient() => {
             Err(error)
         }

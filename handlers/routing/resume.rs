@@ -30,7 +30,7 @@ pub(super) async fn resume(
     let Some((destination, aim)) = entry.destination.as_deref().zip(entry.aim) else {
         return Ok(None);
     };
-    if aim != State::Quarantined && is_protecting(routing, entry) {
+    if aim != State::Quarantined && is_protecting(routing, source, entry) {
         return Ok(None);
     }
     let Some((elsewhere, target)) = locate(routing, destination) else { return Ok(None) };
@@ -62,9 +62,10 @@ pub(super) async fn resume(
 
 /// Whether the entry's route protects: it finds what it began by itself, and a copy in clear that
 /// was begun before it did so is not delivered any more.
-fn is_protecting(routing: &Routing<'_>, entry: &Entry) -> bool {
+fn is_protecting(routing: &Routing<'_>, source: &Source, entry: &Entry) -> bool {
     let mut routes = routing.active.config.routes.iter();
-    routes.any(|route| Some(&route.name) == entry.route.as_ref() && route.protect.is_some())
+    let route = routes.find(|route| Some(&route.name) == entry.route.as_ref());
+    route.is_some_and(|route| route.protection(&source.path).is_some())
 }
 
 /// Another account's name and store.

@@ -119,6 +119,11 @@ impl Route {
         Ok(captures)
     }
 
+    /// What protects this blob on its way; markers go as they are.
+    pub fn protection(&self, path: &BlobPath) -> Option<&Protect> {
+        self.protect.as_ref().filter(|_| !self.is_marker(path))
+    }
+
     /// Whether the name is that of a dataset's marker.
     pub fn is_marker(&self, path: &BlobPath) -> bool {
         self.complete.as_ref().is_some_and(|complete| ends_with(path.name(), &complete.marker))

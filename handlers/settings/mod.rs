@@ -2,9 +2,9 @@
 
 mod connection;
 mod cosmos;
-mod decryption;
 mod environment;
 mod keys;
+mod proof;
 mod secret;
 
 use std::{
@@ -16,9 +16,9 @@ use std::{
 
 pub use connection::{Connection, Credential};
 pub use cosmos::Cosmos;
-pub use decryption::Decryption;
 pub use environment::Environment;
 pub use keys::{Keys, Vault};
+pub use proof::{Guarded, SecondProof};
 pub use secret::Secret;
 use tracing_subscriber::EnvFilter;
 
@@ -104,10 +104,12 @@ pub struct Settings {
     pub run_retention: Duration,
     /// How long the host lets an invocation run; `None` is without limit.
     pub function_timeout: Option<Duration>,
-    /// How many bytes the work on one file may hold, about.
+    /// How many bytes all work on files may hold together, about.
     pub memory: usize,
     /// Who may decrypt.
-    pub decryption: Decryption,
+    pub decryption: SecondProof,
+    /// Who may wrap data keys anew.
+    pub rewrapping: SecondProof,
     /// The Functions that the host starts, by name.
     pub functions: BTreeSet<&'static str>,
 }
@@ -143,7 +145,8 @@ impl Settings {
             run_retention: reader.days("LAKEHAND_RUN_DAYS", 365),
             function_timeout: reader.function_timeout(&root),
             memory: reader.memory(),
-            decryption: Decryption::read(&resolved, &mut reader.problems),
+            decryption: SecondProof::read(Guarded::Decrypt, &resolved, &mut reader.problems),
+            rewrapping: SecondProof::read(Guarded::Keys, &resolved, &mut reader.problems),
             functions: functions(environment, &root),
             root,
         };
@@ -276,15 +279,16 @@ impl Reader<'_> {
         Duration::from_secs(u64::from(days) * 86_400)
     }
 
-    /// Less than 16 MiB would not hold a page of a common Parquet file.
+    /// Less would not hold the parts of blobs that are on their way, and a page of a common Parquet
+    /// file.
     fn memory(&mut self) -> usize {
         const NAME: &str = "LAKEHAND_MEMORY";
         let parsed = self.text(NAME).map(|text| text.parse::<usize>().ok());
         let megabytes = match parsed {
             None => 128,
-            Some(Some(megabytes)) if (16..=1 << 20).contains(&megabytes) => megabytes,
+            Some(Some(megabytes)) if (80..=1 << 20).contains(&megabytes) => megabytes,
             Some(_) => {
-                self.problem(NAME, "is not a whole number of MiB from 16 on", "128");
+                self.problem(NAME, "is not a whole number of MiB from 80 on", "128");
                 128
             }
         };

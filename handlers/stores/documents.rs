@@ -47,7 +47,7 @@ pub enum Collection {
 }
 
 impl Collection {
-    /// Every collection.
+    /// Every collection, in the order of the declaration; whoever adds one there adds it here.
     pub const ALL: [Self; 12] = [
         Self::Ledger,
         Self::Deliveries,

@@ -1,14 +1,7 @@
 //! `POST /api/decrypt`: off by default, for those who prove that they may, and recorded.
 
-use std::sync::Arc;
-
-use lakehand::stores::{
-    blobs::Attributes,
-    documents::{Collection, Query},
-    local::LocalDatabase,
-};
+use lakehand::stores::blobs::Attributes;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use super::{PEOPLE, SECRET, Site};
 use crate::routing::at;
@@ -27,22 +20,12 @@ async fn protected(site: &Site) {
     assert_eq!(status, 200, "{answer}");
 }
 
-/// Every audit record of this month.
-async fn audit(site: &Site) -> Vec<Value> {
-    let lake = site.root.path().join("lake");
-    let database = LocalDatabase::open(&lake, Arc::new(OffsetDateTime::now_utc)).unwrap();
-    let now = OffsetDateTime::now_utc();
-    let month = format!("{:04}-{:02}", now.year(), u8::from(now.month()));
-    let page = database.documents().list(Collection::Audit, &Query::of(&month)).await.unwrap();
-    page.items.into_iter().map(|document| document.body).collect()
-}
-
 async fn comes_back(site: Site) {
     protected(&site).await;
     let (status, answer) = site.decrypt(SECRET, order("curated/x.csv", "restricted/x.csv")).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(site.read("restricted/x.csv").await.as_deref(), Some(PEOPLE));
-    let records = audit(&site).await;
+    let records = site.audit().await;
     assert_eq!(records.len(), 1);
     assert_eq!(records[0]["action"], "decrypt");
     assert_eq!(records[0]["caller"]["proof"], "secret");
@@ -93,7 +76,7 @@ async fn decryption_is_off_and_then_asks_for_a_proof() {
     let (status, answer) = site.decrypt(SECRET, unknown).await;
     assert_eq!((status, &answer["errors"][0]["field"]), (400, &json!("columns")), "{answer}");
     assert_eq!(site.names("restricted").await, [""; 0]);
-    assert_eq!(audit(&site).await, [Value::Null; 0]);
+    assert_eq!(site.audit().await, [Value::Null; 0]);
 }
 
 /// A copy that lost its metadata has the sidecar; one that lost the sidecar too is not opened, and

@@ -3,8 +3,11 @@
 
 mod commands;
 mod decrypting;
+mod memory;
+mod notebook;
 mod parquet_files;
 mod requests;
+pub(crate) mod rewrapping;
 mod routes;
 
 use std::{path::Path, sync::Arc};
@@ -15,7 +18,8 @@ use lakehand::{
     stores::{
         Condition, azure,
         blobs::{Attributes, Blobs},
-        local::{LocalBlobs, LocalKeyring},
+        documents::{Collection, Documents, Query},
+        local::{LocalBlobs, LocalDatabase, LocalKeyring},
         optional,
     },
 };
@@ -41,6 +45,7 @@ pub(crate) struct Site {
     pub(crate) worker: Worker,
     /// What all containers' names end with.
     suffix: String,
+    settings: Vec<(String, String)>,
 }
 
 impl Site {
@@ -78,7 +83,33 @@ impl Site {
         }
         settings.extend(more);
         let worker = Worker::start(root.path(), &settings).await;
-        Self { root, blobs, worker, suffix }
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let settings = settings.into_iter().map(own).collect();
+        Self { root, blobs, worker, suffix, settings }
+    }
+
+    /// Starts the worker anew, with these settings beside the ones it had; it knows no key any more.
+    pub(crate) async fn restart(&mut self, more: &[(&str, &str)]) {
+        let own = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let settings: Vec<_> = own.chain(more.iter().copied()).collect();
+        self.worker = Worker::start(self.root.path(), &settings).await;
+    }
+
+    pub(crate) fn keyring(&self) -> LocalKeyring {
+        LocalKeyring::new(self.root.path().join("keyring.json"))
+    }
+
+    pub(crate) fn documents(&self) -> Arc<dyn Documents> {
+        let lake = self.root.path().join("lake");
+        LocalDatabase::open(&lake, Arc::new(OffsetDateTime::now_utc)).unwrap().documents()
+    }
+
+    /// Every audit record of this month.
+    pub(crate) async fn audit(&self) -> Vec<Value> {
+        let now = OffsetDateTime::now_utc();
+        let month = format!("{:04}-{:02}", now.year(), u8::from(now.month()));
+        let page = self.documents().list(Collection::Audit, &Query::of(&month)).await.unwrap();
+        page.items.into_iter().map(|document| document.body).collect()
     }
 
     /// A path with the container's real name.
@@ -118,6 +149,12 @@ impl Site {
         self.worker.call("POST", "decrypt", &headers, &body).await
     }
 
+    pub(crate) async fn rewrap(&self, mut body: Value) -> (u16, Value) {
+        self.make_real(&mut body);
+        let headers = [("x-lakehand-keys", SECRET)];
+        self.worker.call("POST", "keys/rewrap", &headers, &body).await
+    }
+
     fn make_real(&self, body: &mut Value) {
         for field in ["source", "destination", "rejects"] {
             if let Some(path) = body[field].as_str() {
@@ -140,6 +177,7 @@ containers = ["landing{suffix}"]
 sources = ["processing{suffix}", "curated{suffix}"]
 destinations = ["curated{suffix}"]
 decrypted = ["restricted{suffix}"]
+rewrapped = ["curated{suffix}"]
 parallel = 2
 
 [[policy]]

@@ -192,7 +192,7 @@ async fn without_a_place_of_keys_the_answer_names_the_settings() {
     let site = Site::new(false, &[("LAKEHAND_KEYRING", "")]).await;
     site.write("processing/x.csv", PEOPLE).await;
     let (status, answer) = site.encrypt(body("processing/x.csv", "curated/x.csv")).await;
-    assert_eq!(status, 503, "{answer}");
+    assert_eq!((status, &answer["errors"][0]["field"]), (400, &json!("key")), "{answer}");
     assert!(answer["detail"].as_str().unwrap().contains("LAKEHAND_KEYRING"), "{answer}");
     // Masks need no key.
     let columns = json!([{ "name": "email", "method": "mask", "chars_to_mask": 3 }]);

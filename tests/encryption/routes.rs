@@ -1,9 +1,9 @@
 //! Routes with `protect`: what lands is delivered encrypted, once, whatever fails.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lakehand::{
-    encryption::service::{answer::run, job::Change, request::Body},
+    encryption::service::{answer::run, job::Change, memory::Memory, request::Body},
     routing::{ledger::State, outcome::Outcome},
     stores::{Fault, blobs::Blobs},
 };
@@ -215,4 +215,117 @@ async fn a_request_that_takes_too_long_is_answered_504() {
     let error = run(&lake.tools, config, &request, &change, Instant::now()).await.unwrap_err();
     assert_eq!(error.status(), 504);
     assert_eq!(lake.names("processing").await, [""; 0]);
+}
+
+const SETS: &str = r#"
+[[policy]]
+name = "pii"
+key = "pii"
+columns = [{ name = "email", method = "randomized" }, { name = "note", method = "deterministic" }]
+
+[[route]]
+name = "sets"
+from = "landing/{set}/{file...}"
+complete = ".done"
+protect = "pii"
+original = "restricted/{set}/{file}"
+to = "processing/{set}/{file}"
+"#;
+
+async fn dataset(bad: Option<&str>) -> Lake {
+    let lake = Lake::new(SETS).await;
+    lake.write("landing/q1/a.csv", PEOPLE).await;
+    lake.write("landing/q1/b/c.csv", bad.unwrap_or(PEOPLE)).await;
+    lake.write("landing/q1/.done", "").await;
+    lake
+}
+
+async fn assert_whole(lake: &Lake) {
+    let mut names = lake.names("processing").await;
+    names.retain(|name| !name.contains("_lakehand/"));
+    names.sort();
+    assert_eq!(names, ["q1/.done", "q1/a.csv", "q1/b/c.csv"]);
+    for name in ["q1/a.csv", "q1/b/c.csv"] {
+        assert_protected(lake, &format!("processing/{name}")).await;
+        let kept = lake.read(&format!("restricted/{name}")).await;
+        assert_eq!(kept.as_deref(), Some(PEOPLE));
+    }
+    assert_eq!(lake.names("landing").await, [""; 0]);
+    assert_eq!(lake.names("quarantine").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_dataset_is_protected_file_by_file_and_its_marker_comes_last() {
+    let lake = dataset(None).await;
+    assert!(matches!(lake.arrive("landing/q1/a.csv").await.unwrap(), Outcome::Waiting(_)));
+    assert_eq!(lake.names("processing").await, [""; 0]);
+    let outcome = lake.arrive("landing/q1/.done").await.unwrap();
+    assert!(matches!(&outcome, Outcome::Closed { files: 2, .. }), "{outcome}");
+    assert_whole(&lake).await;
+}
+
+#[tokio::test]
+async fn whatever_fails_the_dataset_is_completed_before_its_marker() {
+    for operation in ["head", "read_range", "stage", "commit", "copy", "write", "delete"] {
+        for trouble in [Trouble::Before(Fault::Unavailable), Trouble::After] {
+            let lake = dataset(None).await;
+            lake.blobs.trouble(operation, trouble);
+            if let Err(error) = lake.arrive("landing/q1/.done").await {
+                assert!(error.is_transient(), "{operation} {trouble:?}: {error}");
+                let marker = lake.read("processing/q1/.done").await;
+                let is_last = marker.is_none() || lake.names("landing").await == ["q1/.done"];
+                assert!(is_last, "{operation} {trouble:?}: the marker came before its files");
+            }
+            lake.arrive("landing/q1/.done").await.unwrap();
+            assert_whole(&lake).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dataset_with_a_file_that_cannot_be_protected_is_never_announced() {
+    let lake = dataset(Some("id,mail\n1,a@x.org\n")).await;
+    let outcome = lake.arrive("landing/q1/.done").await.unwrap();
+    assert!(matches!(&outcome, Outcome::Quarantined { .. }), "{outcome}");
+    let mut names = lake.names("quarantine").await;
+    names.sort();
+    assert_eq!(names, ["landing/q1/.done", "landing/q1/b/c.csv"]);
+    for name in lake.names("processing").await {
+        let text = lake.read(&format!("processing/{name}")).await.unwrap();
+        assert!(!text.contains("@x.org"), "{name}: {text}");
+    }
+}
+
+/// One record takes nearly the whole file, which needs more than the share that a file of this
+/// length gets beside others.
+#[tokio::test]
+async fn a_file_gets_more_memory_when_its_share_is_too_small() {
+    let mut lake = Lake::new(RULES).await;
+    let long = "x".repeat(5 << 20);
+    let content = format!("id,email,note\n1,a@x.org,{long}\n");
+    lake.write(SOURCE, &content).await;
+    let outcome = lake.arrive(SOURCE).await.unwrap();
+    assert!(
+        matches!(&outcome, Outcome::Quarantined { reason, .. } if reason.contains("LAKEHAND_MEMORY")),
+        "{outcome}"
+    );
+
+    lake.tools.memory = Memory::new(512 << 20);
+    lake.write(SOURCE, &content).await;
+    assert_eq!(lake.arrive(SOURCE).await.unwrap(), delivered("people", TARGET));
+}
+
+/// Others hold the memory: a file waits for it, and not longer than its time.
+#[tokio::test]
+async fn a_file_waits_for_memory_until_its_time_is_up() {
+    let mut lake = Lake::new(RULES).await;
+    lake.write(SOURCE, PEOPLE).await;
+    let share = lake.tools.memory.take(1, lake.deadline).await.unwrap();
+    let long = std::mem::replace(&mut lake.deadline, Instant::now() + Duration::from_millis(50));
+    let error = lake.arrive(SOURCE).await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("the time is up"), "{error}");
+    assert_eq!(lake.names("processing").await, [""; 0]);
+    lake.deadline = long;
+    drop(share);
+    assert_eq!(lake.arrive(SOURCE).await.unwrap(), delivered("people", TARGET));
 }

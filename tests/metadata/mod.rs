@@ -1,7 +1,9 @@
 //! The metadata API: through real workers on a real lake.
 
+mod datasets;
 mod marks;
 mod pipelines;
+mod runs;
 mod stores;
 mod tables;
 mod windows;

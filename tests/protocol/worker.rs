@@ -204,9 +204,7 @@ impl Worker {
 
     /// The most memory that the process ever held, in KiB; `None` where the system does not say.
     pub(super) fn peak_memory(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        peak.trim().strip_suffix(" kB")?.parse().ok()
+        crate::worker::peak_memory(self.child.id())
     }
 
     /// Whether a line of its output so far contains the text.

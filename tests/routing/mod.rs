@@ -16,7 +16,10 @@ use std::{
 use bytes::Bytes;
 use lakehand::{
     config::{Active, Config, Surroundings},
-    encryption::{keys::DataKeys, service::Tools},
+    encryption::{
+        keys::DataKeys,
+        service::{Tools, memory::Memory},
+    },
     routing::{
         Routing,
         arrival::arrive,
@@ -84,7 +87,7 @@ impl Lake {
             blobs: Arc::clone(&blobs) as Arc<dyn Blobs>,
             documents: Arc::clone(&documents),
             keys: Some(Arc::new(DataKeys::new(Arc::new(keyring), Arc::clone(&documents)))),
-            memory: 16 << 20,
+            memory: Memory::new(16 << 20),
         };
         Self {
             folder,
@@ -96,6 +99,10 @@ impl Lake {
             clock: tomorrow,
             deadline: Instant::now() + Duration::from_secs(600),
         }
+    }
+
+    pub(crate) fn keyring(&self) -> LocalKeyring {
+        LocalKeyring::new(self.folder.path().join("keyring.json"))
     }
 
     pub(crate) fn routing(&self) -> Routing<'_> {

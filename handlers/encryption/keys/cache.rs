@@ -9,7 +9,7 @@ use std::{
 use crate::{encryption::cell::DataKey, stores::keys::Wrapped};
 
 /// How long a key is kept; as long may a key still open that was disabled meanwhile.
-pub(super) const KEEP: Duration = Duration::from_secs(600);
+pub(super) const KEEP: Duration = Duration::from_secs(300);
 
 /// How many keys are kept.
 pub(super) const CAPACITY: usize = 256;

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{
     cell::{CellError, ColumnKeys, DataKey},
-    envelope::{Envelope, FILE_KEY, NAMED_KEY, ProtectedColumn, WrappedKey},
+    envelope::{Envelope, FILE_KEY, NAMED_KEY, ProtectedColumn, WrappedKey, WrappedKeys},
     policy::Planned,
 };
 use crate::stores::{
@@ -44,6 +44,10 @@ pub enum KeyError {
     /// A column names a data key that its file does not have.
     #[error("column `{0}` names a data key that the file does not have")]
     Missing(String),
+    /// Two places hold different data keys for the same file, so that neither may take the other's
+    /// place.
+    #[error("what is known of the file's data key under `{}` differs from place to place; restore the file and its sidecar", shown(.0))]
+    Differs(String),
     /// No key can be made.
     #[error(transparent)]
     Cell(#[from] CellError),
@@ -62,7 +66,7 @@ pub struct FileKeys {
     /// The keys, for the columns' protectors.
     pub columns: ColumnKeys,
     /// The same keys wrapped, for the file's envelope.
-    pub wrapped: BTreeMap<String, WrappedKey>,
+    pub wrapped: WrappedKeys,
 }
 
 /// Data keys under the key-encryption keys of one provider.
@@ -163,8 +167,50 @@ impl DataKeys {
         Ok(opened)
     }
 
+    /// Wraps all data keys of a file anew, as [`rewrap`](Self::rewrap) does.
+    ///
+    /// # Errors
+    /// [`KeyError::NotConfigured`] before anything is asked of anybody, then the provider's.
+    pub async fn rewrap_all(
+        &self,
+        keys: &WrappedKeys,
+        configured: &[String],
+    ) -> Result<WrappedKeys, KeyError> {
+        for key in keys.values() {
+            check_configured(key, configured)?;
+        }
+        let mut anew = WrappedKeys::new();
+        for (name, key) in keys {
+            anew.insert(name.clone(), self.rewrap(key, configured).await?);
+        }
+        Ok(anew)
+    }
+
+    /// Makes sure that two wrappings are of the same data keys, so that one may replace the other.
+    ///
+    /// # Errors
+    /// [`KeyError::Differs`], [`KeyError::NotConfigured`], or the provider's.
+    pub async fn check_same(
+        &self,
+        some: &WrappedKeys,
+        others: &WrappedKeys,
+        configured: &[String],
+    ) -> Result<(), KeyError> {
+        for (name, key) in some {
+            check_configured(key, configured)?;
+            let differs = || KeyError::Differs(key.name.clone());
+            let other = others.get(name).ok_or_else(differs)?;
+            check_configured(other, configured)?;
+            if key != other && self.unwrap(key).await? != self.unwrap(other).await? {
+                return Err(differs());
+            }
+        }
+        Ok(())
+    }
+
     /// Wraps a data key anew under the current version of its key-encryption key; the data key
-    /// stays the same. One that is wrapped so already is returned as it is.
+    /// stays the same. One that is wrapped so already is returned as it is. What was wrapped is
+    /// opened once by the provider, for the old wrapping will be gone.
     ///
     /// # Errors
     /// [`KeyError::NotConfigured`], or the provider's.
@@ -179,6 +225,9 @@ impl DataKeys {
         }
         let opened = self.unwrap(key).await?;
         let wrapped = self.provider.wrap(&key.name, &opened).await?;
+        if self.provider.unwrap(&wrapped).await? != opened {
+            return Err(KeyError::Differs(key.name.clone()));
+        }
         self.cache.put(wrapped.clone(), opened, Instant::now());
         Ok(WrappedKey::new(wrapped, key.data_key_version))
     }

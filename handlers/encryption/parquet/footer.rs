@@ -138,6 +138,18 @@ impl FileMetadata<'_> {
     }
 }
 
+/// What follows the data: a file's metadata, its length, and the magic.
+///
+/// # Errors
+/// The format cannot say so great a length.
+pub(super) fn sealed(mut metadata: Vec<u8>) -> Result<Vec<u8>, EngineError> {
+    let length = u32::try_from(metadata.len());
+    let length = length.map_err(|_| unsupported("the footer", "it would pass 4 GiB"))?;
+    metadata.extend_from_slice(&length.to_le_bytes());
+    metadata.extend_from_slice(MAGIC);
+    Ok(metadata)
+}
+
 /// Refuses a struct with fields after the last known one.
 pub(super) fn check_fields(
     fields: &Struct<'_>,

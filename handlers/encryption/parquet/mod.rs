@@ -44,12 +44,11 @@ use std::io::Write;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-pub use self::verify::verify;
 use self::{
     change::{Change, Column},
     chunk::chunks,
     feed::Feed,
-    footer::{FileMetadata, Footer, MAGIC, invalid, unsupported},
+    footer::{FileMetadata, Footer, MAGIC, invalid, sealed, unsupported},
     memory::Memory,
     pairs::{NewType, Pairs, types_of},
     pipeline::Output,
@@ -58,6 +57,7 @@ use self::{
     thrift::Struct,
     types::read_type,
 };
+pub use self::{rewrite::with_envelope, verify::verify};
 use super::{
     canonical::Physical,
     engine::{EngineError, OpenedWith, Opening, ProtectedWith, Source, Totals, Work},
@@ -283,11 +283,7 @@ impl Rewriting<'_> {
         let footer = rewrite::footer(metadata, &changes.elements, pairs, &places, &tails)?;
         // The footer is a part by itself, so that it can be replaced without the data.
         out.flush()?;
-        out.write_all(&footer)?;
-        let length = u32::try_from(footer.len());
-        let length = length.map_err(|_| unsupported("the footer", "it would pass 4 GiB"))?;
-        out.write_all(&length.to_le_bytes())?;
-        out.write_all(MAGIC)?;
+        out.write_all(&sealed(footer)?)?;
         out.flush()?;
         out.totals.bytes_in = source.length();
         out.tell()?;

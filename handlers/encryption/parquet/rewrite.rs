@@ -1,9 +1,9 @@
 //! The new footer: the old one, with what has changed.
 
 use super::{
-    chunk,
+    FOOTER, chunk,
     fields::{column_chunk, column_metadata, file, row_group},
-    footer::{FileMetadata, unsupported},
+    footer::{FileMetadata, Footer, invalid, sealed, unsupported},
     page::{PLAIN, RLE},
     pipeline::Place,
     tail::{Range, Tail},
@@ -11,7 +11,11 @@ use super::{
     types::type_number,
     wire::{Malformed, kind},
 };
-use crate::encryption::{canonical::Physical, engine::EngineError};
+use crate::encryption::{
+    canonical::Physical,
+    engine::{EngineError, Source},
+    envelope::{Envelope, FOOTER_KEY},
+};
 
 /// A column that changes: its leaf, and its new element in the schema.
 #[derive(Clone, Debug)]
@@ -39,6 +43,26 @@ pub(super) fn footer(
     set_pairs(&mut fields, pairs);
     set_orders(&mut fields, changed)?;
     Ok(fields.to_bytes())
+}
+
+/// Where the footer of a protected file begins, and all bytes from there on in which only the
+/// envelope is another one.
+///
+/// # Errors
+/// As [`columns`](super::columns), and if the file is not protected.
+pub fn with_envelope(
+    source: &dyn Source,
+    envelope: &Envelope,
+) -> Result<(u64, Vec<u8>), EngineError> {
+    let footer = Footer::read(source, FOOTER)?;
+    let metadata = footer.parse()?;
+    let mut pairs = metadata.key_values()?;
+    let entry = pairs.iter_mut().find(|(key, _)| key == FOOTER_KEY);
+    let (_, text) = entry.ok_or_else(|| invalid("it is not protected"))?;
+    *text = Some(serde_json::to_string(envelope).map_err(std::io::Error::from)?);
+    let mut fields = metadata.fields.clone();
+    set_pairs(&mut fields, &pairs);
+    Ok((footer.start, sealed(fields.to_bytes())?))
 }
 
 fn set_pairs(fields: &mut Struct<'_>, pairs: &[(String, Option<String>)]) {

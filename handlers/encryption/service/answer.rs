@@ -1,4 +1,4 @@
-//! `POST /api/encrypt` and `POST /api/decrypt`.
+//! `POST /api/encrypt`, `POST /api/decrypt` and `POST /api/keys/rewrap`.
 
 use std::{
     sync::Arc,
@@ -19,14 +19,16 @@ use super::{
     Report, Tools,
     failure::{Failure, Kind, Refusal},
     job::{Change, Job},
-    many::Found,
+    many::{Found, Selection},
     proof,
-    request::{Body, Request},
+    request::{Body, Request, Rewrapping},
+    rewrap::{NamedRewrapped, Rewrap, Rewrapped, State as Wrapping},
+    task::needs_key,
 };
 use crate::{
     app::App,
     config::Config,
-    encryption::engine::Totals,
+    encryption::{engine::Totals, envelope::WrappedKeys},
     error::Error,
     host::boundary::InvocationId,
     routing::{
@@ -65,6 +67,9 @@ pub async fn encrypt(State(app): State<Arc<App>>, body: RawBody) -> Result<Json<
     let config = &active.config;
     let destinations = ("destinations", config.reach.destinations.as_slice());
     let policy = body.policy(config).map_err(Failure::from)?;
+    if needs_key(&policy) {
+        app.tools.keys()?;
+    }
     let request = body.common(config, destinations).map_err(Failure::from)?;
     run(&app.tools, config, &request, &Change::Protect(policy), Instant::now() + BUDGET).await
 }
@@ -85,10 +90,96 @@ pub async fn decrypt(
     let body = read(body).await?;
     let config = &active.config;
     let columns = body.columns().map_err(Failure::from)?;
+    app.tools.keys()?;
     let destinations = ("decrypted", config.reach.decrypted.as_slice());
     let request = body.common(config, destinations).map_err(Failure::from)?;
     let change = Change::Open { columns, configured: config.keys(), caller };
     run(&app.tools, config, &request, &change, Instant::now() + BUDGET).await
+}
+
+/// What was done to keys.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wrappings {
+    rewrapped: usize,
+    unchanged: usize,
+    unprotected: usize,
+    seconds: f64,
+    skipped: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<NamedRewrapped>,
+    files: Vec<Rewrapped>,
+}
+
+/// Wraps the keys that a request names anew, for those who prove that they may.
+///
+/// # Errors
+/// Why nothing, or not everything, was done.
+pub async fn rewrap(
+    State(app): State<Arc<App>>,
+    Extension(InvocationId(id)): Extension<InvocationId>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<Json<Wrappings>, Error> {
+    let started = Instant::now();
+    let proven = proof::prove(&app.settings.rewrapping, &headers, id.as_deref());
+    let caller = proven.map_err(Failure::from)?;
+    let active = app.config.current().await?;
+    let config = &active.config;
+    let request = read(body).await?.rewrapping(config).map_err(Failure::from)?;
+    let (tools, configured) = (&app.tools, config.keys());
+    tools.keys()?;
+    let rewrap = Rewrap { configured, caller, deadline: started + BUDGET };
+    let key = match &request.key {
+        Some(key) => Some(rewrap.named(tools, key).await?),
+        None => None,
+    };
+    let Found { sources, skipped } = match &request.selection {
+        Some(selection) => selection.find(tools).await?,
+        None => Found::default(),
+    };
+    let is_one = matches!(request.selection, Some(Selection::One(_)));
+    let files = rewrap_files(tools, &rewrap, &request, sources, config.reach.parallel);
+    let files = whole(files.await, is_one)?;
+    let count = |state| files.iter().filter(|file| file.state == state).count();
+    Ok(Json(Wrappings {
+        rewrapped: count(Wrapping::Rewrapped),
+        unchanged: count(Wrapping::Unchanged),
+        unprotected: count(Wrapping::Unprotected),
+        seconds: started.elapsed().as_secs_f64(),
+        skipped,
+        key,
+        files,
+    }))
+}
+
+/// Works on each file by itself. One that is named must be protected; a folder may have others.
+async fn rewrap_files(
+    tools: &Tools,
+    rewrap: &Rewrap,
+    request: &Rewrapping,
+    sources: Vec<Source>,
+    parallel: usize,
+) -> Vec<(String, Result<Rewrapped, Failure>)> {
+    let is_named = matches!(request.selection, Some(Selection::One(_)));
+    let one = |source: Source| async move {
+        let name = source.path.to_string();
+        let done = match request.format_of(&source.path) {
+            Ok(_) if Instant::now() >= rewrap.deadline => Err(Failure::TooSlow),
+            Ok(format) => rewrap.blob(tools, source, &format).await,
+            Err(refusal) if is_named => Err(refusal.into()),
+            Err(_) => Ok(Rewrapped::new(&name, Wrapping::Unprotected, &WrappedKeys::new())),
+        };
+        let done = match done {
+            Ok(done) if is_named && done.state == Wrapping::Unprotected => {
+                let reason = "nothing says that it is protected";
+                Err(Failure::refused(Kind::Unfit, "source", reason))
+            }
+            done => done,
+        };
+        (name, done)
+    };
+    futures::stream::iter(sources).map(one).buffered(parallel).collect().await
 }
 
 async fn read(body: RawBody) -> Result<Body, Error> {
@@ -122,13 +213,20 @@ pub async fn run(
         (name, done)
     };
     let done = futures::stream::iter(sources).map(one).buffered(config.reach.parallel);
-    let done: Vec<_> = done.collect().await;
-    if done.iter().all(|(_, done)| done.is_ok()) {
-        let files: Vec<_> = done.into_iter().filter_map(|(_, done)| done.ok()).collect();
-        let seconds = started.elapsed().as_secs_f64();
-        return Ok(Json(Answer { totals: sum(&files), seconds, skipped, files }));
+    let files = whole(done.collect().await, is_one)?;
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Json(Answer { totals: sum(&files), seconds, skipped, files }))
+}
+
+/// What became of all files, if all went well.
+fn whole<T: Serialize>(
+    done: Vec<(String, Result<T, Failure>)>,
+    is_one: bool,
+) -> Result<Vec<T>, Error> {
+    match done.iter().all(|(_, done)| done.is_ok()) {
+        true => Ok(done.into_iter().filter_map(|(_, done)| done.ok()).collect()),
+        false => Err(failed(done, is_one)),
     }
-    Err(failed(done, is_one))
 }
 
 fn job(
@@ -173,7 +271,7 @@ fn sum(files: &[Report]) -> Totals {
 }
 
 /// The first failure; of many files, with what became of each.
-fn failed(done: Vec<(String, Result<Report, Failure>)>, is_one: bool) -> Error {
+fn failed<T: Serialize>(done: Vec<(String, Result<T, Failure>)>, is_one: bool) -> Error {
     let (mut first, mut files) = (None, Vec::new());
     for (source, done) in done {
         match done {

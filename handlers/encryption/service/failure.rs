@@ -45,6 +45,9 @@ pub enum Failure {
     /// It never will be, as it is asked for.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A part of the source needs more memory than the work had.
+    #[error("source: {0}")]
+    TooLarge(String),
     /// The source is gone, or has other content than when the work began.
     #[error("source: {0} changed while it was read; ask again")]
     SourceChanged(BlobPath),
@@ -80,6 +83,7 @@ impl Failure {
         match error {
             EngineError::Misfit(misfit) => Self::refused(Kind::Wrong, "columns", misfit),
             EngineError::Stopped => Self::TooSlow,
+            EngineError::TooLarge { .. } => Self::TooLarge(error.to_string()),
             EngineError::Io(error) => match streams::store_error(&error) {
                 Some(error) => Self::of_store(error.clone(), source),
                 None => Self::Store(StoreError::new(Fault::Unavailable, "read", source, error)),

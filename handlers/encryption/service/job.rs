@@ -24,12 +24,14 @@ use super::{
     audit::{Caller, Deed},
     failure::{Failure, Kind},
     format::Format,
+    memory::Share,
     records::{self, Record},
     task::{Task, needs_key, needs_named_key},
+    thread::on_thread,
 };
 use crate::{
     encryption::{
-        engine::{EngineError, Totals},
+        engine::Totals,
         policy::Policy,
         streams::{BlobSink, BlobSource, Staged},
     },
@@ -46,6 +48,9 @@ const TRIES: usize = 4;
 
 /// The least memory an engine gets beside the parts of blobs that are held.
 const LEAST_MEMORY: usize = 16 << 20;
+
+/// A file beyond this length, in bytes, may use all memory at once.
+const LARGE: usize = 32 << 20;
 
 /// What is done to a file.
 #[derive(Clone, Debug)]
@@ -121,10 +126,13 @@ impl Job {
     /// See [`Failure`]; nothing is written then.
     pub async fn run(&self, tools: &Tools) -> Result<Report, Failure> {
         self.check()?;
-        let mut is_recorded = false;
+        let (mut memory, mut is_recorded) = (self.memory(tools), false);
         for _ in 0..TRIES {
-            match self.attempt(tools, &mut is_recorded).await {
+            match self.attempt(tools, memory, &mut is_recorded).await {
                 Err(Failure::Rival(_)) => {}
+                Err(Failure::TooLarge(_)) if memory < tools.memory.total() => {
+                    memory = tools.memory.total();
+                }
                 // What is left to be missing is a container.
                 Err(Failure::Store(error)) if error.fault == Fault::NotFound => {
                     self.create_containers(tools).await?;
@@ -176,14 +184,20 @@ impl Job {
         }
     }
 
-    async fn attempt(&self, tools: &Tools, is_recorded: &mut bool) -> Result<Report, Failure> {
+    async fn attempt(
+        &self,
+        tools: &Tools,
+        memory: usize,
+        is_recorded: &mut bool,
+    ) -> Result<Report, Failure> {
         let started = Instant::now();
         let fingerprint = self.fingerprint(tools).await?;
         let place = match self.choose(tools, &fingerprint).await? {
             Ok(place) => place,
             Err(done) => return Ok(done),
         };
-        let task = self.task(tools).await?;
+        let share = tools.memory.take(memory, self.deadline).await?;
+        let task = self.task(tools, &share).await?;
         let record = Record {
             id: Uuid::new_v4().simple().to_string(),
             source: self.source.path.to_string(),
@@ -198,7 +212,7 @@ impl Job {
             Deed { destination, ..deed }.record(&*tools.documents).await?;
             *is_recorded = true;
         }
-        let made = self.make(tools, &place, task).await?;
+        let made = self.make(tools, &place, task, share).await?;
         let totals = made.totals;
         self.commit(tools, &place, made, &record, &fingerprint).await?;
         Ok(Report {
@@ -320,7 +334,7 @@ impl Job {
         })
     }
 
-    async fn task(&self, tools: &Tools) -> Result<Task, Failure> {
+    async fn task(&self, tools: &Tools, share: &Share) -> Result<Task, Failure> {
         let etag = self.source.properties.etag.as_str();
         let said = match self.format.is_text() {
             true => records::find(tools, &self.source).await?,
@@ -332,17 +346,17 @@ impl Job {
                     let reason = "it is protected already; begin with the plaintext";
                     return Err(Failure::refused(Kind::Unfit, "source", reason));
                 }
-                let (format, memory) = (self.format.clone(), self.memory(tools));
-                let source = self.source(tools);
-                let read = move || format.columns(&source, memory);
-                let columns = self.on_thread(read).await?;
+                let (format, source, share) =
+                    (self.format.clone(), self.source(tools), share.clone());
+                let read = move || format.columns(&source, for_engine(&share));
+                let columns = on_thread(&self.source.path, read).await?;
                 Task::protect(tools, policy, &self.format, &columns, etag).await
             }
             Change::Open { columns, configured, .. } => {
                 let said = match said {
                     None if !self.format.is_text() => {
                         let (format, source) = (self.format.clone(), self.source(tools));
-                        self.on_thread(move || format.envelope(&source)).await?
+                        on_thread(&self.source.path, move || format.envelope(&source)).await?
                     }
                     said => said,
                 };
@@ -364,15 +378,25 @@ impl Job {
         BlobSink::new(Arc::clone(blobs), path.clone(), Uuid::new_v4(), Handle::current())
     }
 
-    /// What is left for the engine when the parts of blobs that are held are counted.
+    /// How much memory the file most probably needs: small ones are worked on side by side. If it
+    /// is not enough, the file gets all there is.
     fn memory(&self, tools: &Tools) -> usize {
-        let held = BlobSource::MEMORY + BlobSink::MEMORY;
-        tools.memory.saturating_sub(held).max(LEAST_MEMORY)
+        let length = usize::try_from(self.source.properties.length).unwrap_or(usize::MAX);
+        match length > LARGE {
+            true => tools.memory.total(),
+            false => HELD.min(4 * length) + (2 * length).max(LEAST_MEMORY),
+        }
     }
 
-    /// Runs the engine.
-    async fn make(&self, tools: &Tools, place: &Place, task: Task) -> Result<Made, Failure> {
-        let (format, memory) = (self.format.clone(), self.memory(tools));
+    /// Runs the engine. It keeps its share until its thread has ended, whoever waits for it.
+    async fn make(
+        &self,
+        tools: &Tools,
+        place: &Place,
+        task: Task,
+        share: Share,
+    ) -> Result<Made, Failure> {
+        let format = self.format.clone();
         let source = self.source(tools);
         let sink = self.sink(self.store(tools), &place.path);
         let mut rejects = self.rejects.as_ref().map(|path| self.sink(&tools.blobs, path));
@@ -384,25 +408,15 @@ impl Job {
         };
         let work = move || {
             let aside = rejects.as_mut().map(|rejects| rejects as &mut dyn Write);
+            let memory = for_engine(&share);
             let (sink, totals) = format.run(task, &source, sink, aside, memory, &progress)?;
             let staged = sink.finish()?;
             let rejects = rejects.map(BlobSink::finish).transpose()?;
             Ok(Made { staged, rejects, totals })
         };
-        let made = self.on_thread(work).await;
+        let made = on_thread(&self.source.path, work).await;
         drop(stop);
         made
-    }
-
-    /// Runs work that waits, where waiting keeps nobody else waiting.
-    async fn on_thread<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let path = &self.source.path;
-        let unfinished = |error| StoreError::new(Fault::Unavailable, "work on", path, error);
-        let done = tokio::task::spawn_blocking(work).await.map_err(unfinished)?;
-        done.map_err(|error| Failure::of_engine(error, path))
     }
 
     async fn commit(
@@ -501,6 +515,14 @@ impl Job {
         })?;
         Ok(())
     }
+}
+
+/// What the parts of blobs take that are held at most, in bytes.
+const HELD: usize = BlobSource::MEMORY + BlobSink::MEMORY;
+
+/// What is left for the engine of a share when the parts of blobs that are held are counted.
+fn for_engine(share: &Share) -> usize {
+    share.size.saturating_sub(HELD).max(LEAST_MEMORY)
 }
 
 /// The versions of the keys that a policy uses now.

@@ -4,7 +4,8 @@
 //! ready for it; [`job`] does one blob, from looking at it to the commit,
 //! [`local`] one file of this machine; [`records`] keeps what a
 //! file says of itself in three places; [`request`] and [`answer`] are the HTTP side, [`many`]
-//! finds the files of a folder, [`proof`] and [`audit`] guard decryption.
+//! finds the files of a folder, [`proof`] and [`audit`] guard what is not for everybody; [`rewrap`]
+//! changes how the keys of protected files are wrapped; [`memory`] is shared by all work.
 
 pub mod answer;
 pub mod audit;
@@ -13,17 +14,21 @@ pub mod format;
 pub mod job;
 pub mod local;
 pub mod many;
+pub mod memory;
+mod places;
 pub mod proof;
 pub mod records;
 pub mod request;
+pub mod rewrap;
 pub mod task;
+mod thread;
 pub mod written;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use self::failure::Failure;
+use self::{failure::Failure, memory::Memory};
 use super::{engine::Totals, keys::DataKeys};
 use crate::stores::{blobs::Blobs, documents::Documents};
 
@@ -36,8 +41,8 @@ pub struct Tools {
     pub documents: Arc<dyn Documents>,
     /// The data keys, if a setting says where key-encryption keys are.
     pub keys: Option<Arc<DataKeys>>,
-    /// How many bytes the work on one file may hold, about.
-    pub memory: usize,
+    /// What all work on files may hold together, about.
+    pub memory: Memory,
 }
 
 impl Tools {

@@ -1,5 +1,5 @@
-//! The second proof for decryption, beside the host's key: the app's default key opens every
-//! Function.
+//! The second proof for decryption and for work on keys, beside the host's key: the app's default
+//! key opens every Function.
 
 use axum::http::HeaderMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -10,10 +10,7 @@ use super::{
     audit::Caller,
     failure::{Kind, Refusal},
 };
-use crate::settings::{Decryption, Secret};
-
-/// The header in which the secret comes.
-pub const HEADER: &str = "x-lakehand-decrypt";
+use crate::settings::{SecondProof, Secret};
 
 /// Who the platform says the caller is: JSON in base64.
 const PRINCIPAL: &str = "x-ms-client-principal";
@@ -21,24 +18,26 @@ const PRINCIPAL: &str = "x-ms-client-principal";
 /// The same person's name.
 const PRINCIPAL_NAME: &str = "x-ms-client-principal-name";
 
-/// Who asks, if they may decrypt.
+/// Who asks, if they may do what is guarded.
 ///
 /// # Errors
 /// What is missing: the proof, or the setting that says what a proof is.
 pub fn prove(
-    decryption: &Decryption,
+    wanted: &SecondProof,
     headers: &HeaderMap,
     invocation_id: Option<&str>,
 ) -> Result<Caller, Refusal> {
-    let denied = |reason: &str| Err(Refusal::new(Kind::Denied, HEADER, reason));
-    let proof = match (&decryption.secret, &decryption.role) {
+    let of = wanted.of;
+    let denied = |reason: &str| Err(Refusal::new(Kind::Denied, of.header(), reason));
+    let proof = match (&wanted.secret, &wanted.role) {
         (None, None) => {
-            return denied(
-                "nobody may decrypt yet: set LAKEHAND_DECRYPT_SECRET, or LAKEHAND_DECRYPT_ROLE with platform authentication",
-            );
+            let (secret, role) = (of.secret_setting(), of.role_setting());
+            return denied(&format!(
+                "nobody may do this yet: set {secret}, or {role} with platform authentication"
+            ));
         }
-        (Some(secret), _) if has_secret(secret, headers) => "secret",
-        (_, Some(role)) if has_role(decryption, role, headers) => "role",
+        (Some(secret), _) if has_secret(secret, headers, of.header()) => "secret",
+        (_, Some(role)) if has_role(wanted, role, headers) => "role",
         _ => {
             return denied(
                 "a proof is needed beside the function key: this header with the secret, or a token with the application role",
@@ -46,7 +45,7 @@ pub fn prove(
         }
     };
     let name = headers.get(PRINCIPAL_NAME).and_then(|name| name.to_str().ok());
-    let name = name.filter(|_| decryption.is_platform_authenticated);
+    let name = name.filter(|_| wanted.is_platform_authenticated);
     Ok(Caller {
         name: name.map(str::to_owned),
         proof,
@@ -55,8 +54,8 @@ pub fn prove(
 }
 
 /// Compares in constant time: as HMACs under a key that nobody knows.
-fn has_secret(secret: &Secret, headers: &HeaderMap) -> bool {
-    let mut sent = headers.get_all(HEADER).iter();
+fn has_secret(secret: &Secret, headers: &HeaderMap, header: &str) -> bool {
+    let mut sent = headers.get_all(header).iter();
     let (Some(sent), None) = (sent.next(), sent.next()) else { return false };
     let Ok(key) = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()) else {
         return false;
@@ -67,8 +66,8 @@ fn has_secret(secret: &Secret, headers: &HeaderMap) -> bool {
 
 /// Whether the platform says that the caller has the role; the header counts only where the
 /// platform writes it, and takes away what callers send.
-fn has_role(decryption: &Decryption, role: &str, headers: &HeaderMap) -> bool {
-    if !decryption.is_platform_authenticated {
+fn has_role(wanted: &SecondProof, role: &str, headers: &HeaderMap) -> bool {
+    if !wanted.is_platform_authenticated {
         return false;
     }
     let mut sent = headers.get_all(PRINCIPAL).iter();
@@ -88,12 +87,15 @@ fn has_role(decryption: &Decryption, role: &str, headers: &HeaderMap) -> bool {
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use crate::settings::Guarded;
     use serde_json::json;
 
     const SECRET: &str = "correct horse battery staple";
+    const HEADER: &str = "x-lakehand-decrypt";
 
-    fn settings(secret: bool, role: bool, is_platform_authenticated: bool) -> Decryption {
-        Decryption {
+    fn settings(secret: bool, role: bool, is_platform_authenticated: bool) -> SecondProof {
+        SecondProof {
+            of: Guarded::Decrypt,
             secret: secret.then(|| Secret::new(SECRET)),
             role: role.then(|| "Decrypt".to_owned()),
             is_platform_authenticated,
@@ -108,8 +110,8 @@ mod tests {
         headers
     }
 
-    fn proven(decryption: &Decryption, pairs: &[(&'static str, &str)]) -> Option<&'static str> {
-        prove(decryption, &headers(pairs), None).ok().map(|caller| caller.proof)
+    fn proven(wanted: &SecondProof, pairs: &[(&'static str, &str)]) -> Option<&'static str> {
+        prove(wanted, &headers(pairs), None).ok().map(|caller| caller.proof)
     }
 
     #[test]
@@ -144,5 +146,12 @@ mod tests {
     fn without_a_setting_nobody_decrypts() {
         let refusal = prove(&settings(false, false, true), &headers(&[(HEADER, "")]), None);
         assert!(refusal.unwrap_err().reason.contains("LAKEHAND_DECRYPT_SECRET"));
+    }
+
+    #[test]
+    fn the_secret_of_one_thing_opens_no_other() {
+        let keys = SecondProof { of: Guarded::Keys, ..settings(true, false, false) };
+        assert_eq!(proven(&keys, &[(HEADER, SECRET)]), None);
+        assert_eq!(proven(&keys, &[("x-lakehand-keys", SECRET)]), Some("secret"));
     }
 }

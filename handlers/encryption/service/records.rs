@@ -12,7 +12,7 @@ use crate::{
     routing::{Source, mark},
     stores::{
         Condition, StoreError,
-        blobs::{Attributes, BlobPath, Blobs, Metadata},
+        blobs::{Attributes, BlobPath, Blobs, Metadata, Properties},
         documents::{self, Collection, Document, Key, body_of},
         optional,
     },
@@ -149,24 +149,42 @@ pub async fn put_sidecar(
 /// # Errors
 /// The stores' failures.
 pub async fn find(tools: &Tools, source: &Source) -> Result<Option<Envelope>, StoreError> {
-    let metadata = &source.properties.metadata;
-    let parsed = metadata.get(ENVELOPE).and_then(|text| serde_json::from_str(text).ok());
-    if let Some(envelope) = parsed {
+    if let Some(envelope) = in_metadata(&source.properties.metadata) {
         return Ok(Some(envelope));
     }
-    if let Some(id) = metadata.get(ID) {
-        let key = Key::new(source.path.to_string(), id);
-        let found: Option<Document<Record>> =
-            documents::read(&*tools.documents, Collection::Envelopes, &key).await?;
-        if let Some(Document { body, .. }) = found {
-            return Ok(Some(body.envelope));
-        }
+    if let Some(found) = find_record(tools, source).await? {
+        return Ok(Some(found.body.envelope));
     }
+    let found = find_sidecar(tools, source).await?;
+    Ok(found.map(|(record, _)| record.envelope))
+}
+
+/// The envelope in a blob's metadata.
+pub(super) fn in_metadata(metadata: &Metadata) -> Option<Envelope> {
+    metadata.get(ENVELOPE).and_then(|text| serde_json::from_str(text).ok())
+}
+
+/// The record of the attempt that wrote a blob.
+pub(super) async fn find_record(
+    tools: &Tools,
+    source: &Source,
+) -> Result<Option<Document<Record>>, StoreError> {
+    let Some(id) = source.properties.metadata.get(ID) else { return Ok(None) };
+    let key = Key::new(source.path.to_string(), id);
+    documents::read(&*tools.documents, Collection::Envelopes, &key).await
+}
+
+/// The sidecar of a blob, unless it is about what another attempt wrote.
+pub(super) async fn find_sidecar(
+    tools: &Tools,
+    source: &Source,
+) -> Result<Option<(Record, Properties)>, StoreError> {
     let Some(place) = sidecar(&source.path) else { return Ok(None) };
-    let Some((content, _)) = optional(tools.blobs.read(&place, LONGEST).await)? else {
+    let Some((content, properties)) = optional(tools.blobs.read(&place, LONGEST).await)? else {
         return Ok(None);
     };
     let record = serde_json::from_slice::<Record>(&content).ok();
-    let is_own = |record: &Record| metadata.get(ID).is_none_or(|id| *id == record.id);
-    Ok(record.filter(is_own).map(|record| record.envelope))
+    let id = source.properties.metadata.get(ID);
+    let record = record.filter(|record| id.is_none_or(|id| *id == record.id));
+    Ok(record.map(|record| (record, properties)))
 }

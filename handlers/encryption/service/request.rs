@@ -1,5 +1,5 @@
-//! The body of `POST /api/encrypt` and `POST /api/decrypt`, read field by field, so that every
-//! refusal names its field.
+//! The body of `POST /api/encrypt`, `POST /api/decrypt` and `POST /api/keys/rewrap`, read field by
+//! field, so that every refusal names its field.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -38,6 +38,39 @@ pub struct Request {
     rejects: Option<String>,
 }
 
+/// What keys are to be wrapped anew.
+#[derive(Clone, Debug)]
+pub struct Rewrapping {
+    /// Those of these files.
+    pub selection: Option<Selection>,
+    format: Option<String>,
+    /// The named data keys of this key.
+    pub key: Option<String>,
+}
+
+impl Rewrapping {
+    /// The format of a file.
+    ///
+    /// # Errors
+    /// Its name does not tell.
+    pub fn format_of(&self, path: &BlobPath) -> Result<Format, Refusal> {
+        format_of(self.format.as_deref(), &CsvOptions::default(), path)
+    }
+}
+
+fn format_of(named: Option<&str>, csv: &CsvOptions, path: &BlobPath) -> Result<Format, Refusal> {
+    let format = match named {
+        Some(name) => Format::named(name, csv),
+        None => Format::of_file(path.name(), csv),
+    };
+    format.ok_or_else(|| {
+        let reason = format!(
+            "the name of {path} does not tell; say \"format\": \"parquet\", \"csv\" or \"jsonl\""
+        );
+        wrong("format", reason)
+    })
+}
+
 /// The fields that both requests have.
 const COMMON: [&str; 5] = ["source", "destination", "on_conflict", "format", "csv"];
 
@@ -69,8 +102,8 @@ impl Body {
     }
 
     /// Refuses fields that nobody knows.
-    fn finish(&self, more: &[&str]) -> Result<(), Refusal> {
-        let known: Vec<&str> = COMMON.iter().chain(more).copied().collect();
+    fn finish(&self, known: &[&str], more: &[&str]) -> Result<(), Refusal> {
+        let known: Vec<&str> = known.iter().chain(more).copied().collect();
         match self.0.keys().find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => {
@@ -110,7 +143,7 @@ impl Body {
         destinations: (&'static str, &[String]),
     ) -> Result<Request, Refusal> {
         let source = self.required("source", "processing/people/x.parquet")?;
-        let selection = Selection::read(source).map_err(|error| wrong("source", error))?;
+        let selection = self.selection(source)?;
         reachable("source", selection.container(), "sources", &config.reach.sources)?;
         let destination = self.required("destination", "curated/people/x.parquet")?;
         let destination = folder("destination", destination)?;
@@ -127,11 +160,8 @@ impl Body {
                 return Err(wrong("rejects", "many files need a folder, which ends with a slash"));
             }
         }
-        let format = self.text("format")?.map(str::to_owned);
+        let format = self.format()?;
         let csv = self.typed("csv")?.unwrap_or_default();
-        if format.as_deref().is_some_and(|name| Format::named(name, &csv).is_none()) {
-            return Err(wrong("format", "it must be one of \"parquet\", \"csv\", \"jsonl\""));
-        }
         let on_conflict = self.on_conflict()?;
         Ok(Request { selection, destination, on_conflict, format, csv, rejects })
     }
@@ -152,7 +182,7 @@ impl Body {
     /// # Errors
     /// The first field that is wrong, or names what is not configured.
     pub fn policy(&self, config: &Config) -> Result<Policy, Refusal> {
-        self.finish(&["policy", "columns", "key", "rejects"])?;
+        self.finish(&COMMON, &["policy", "columns", "key", "rejects"])?;
         match (self.text("policy")?, self.0.get("columns")) {
             (Some(_), Some(_)) => Err(wrong("policy", "leave it out, or `columns`")),
             (None, None) => Err(wrong("policy", "it is missing; name a [[policy]], or `columns`")),
@@ -184,8 +214,42 @@ impl Body {
     /// # Errors
     /// They are no list of names.
     pub fn columns(&self) -> Result<Vec<String>, Refusal> {
-        self.finish(&["columns"])?;
+        self.finish(&COMMON, &["columns"])?;
         Ok(self.typed("columns")?.unwrap_or_default())
+    }
+
+    /// Whose keys are to be wrapped anew.
+    ///
+    /// # Errors
+    /// The first field that is wrong, out of reach, or names what is not configured.
+    pub fn rewrapping(&self, config: &Config) -> Result<Rewrapping, Refusal> {
+        self.finish(&["source", "format", "key"], &[])?;
+        let selection = self.text("source")?.map(|source| self.selection(source)).transpose()?;
+        if let Some(selection) = &selection {
+            reachable("source", selection.container(), "rewrapped", &config.reach.rewrapped)?;
+        }
+        let key = self.text("key")?.map(str::to_owned);
+        if let Some(key) = &key {
+            check_key(key, config)?;
+        }
+        if selection.is_none() && key.is_none() {
+            let reason = "it is missing; name files, or in `key` a key whose named data keys are meant, or both";
+            return Err(wrong("source", reason));
+        }
+        Ok(Rewrapping { selection, format: self.format()?, key })
+    }
+
+    fn selection(&self, source: &str) -> Result<Selection, Refusal> {
+        Selection::read(source).map_err(|error| wrong("source", error))
+    }
+
+    fn format(&self) -> Result<Option<String>, Refusal> {
+        let format = self.text("format")?.map(str::to_owned);
+        let is_known = |name: &String| Format::named(name, &CsvOptions::default()).is_some();
+        if format.as_ref().is_some_and(|name| !is_known(name)) {
+            return Err(wrong("format", "it must be one of \"parquet\", \"csv\", \"jsonl\""));
+        }
+        Ok(format)
     }
 }
 
@@ -277,16 +341,7 @@ impl Request {
     /// # Errors
     /// Its name does not tell.
     pub fn format_of(&self, path: &BlobPath) -> Result<Format, Refusal> {
-        let format = match &self.format {
-            Some(name) => Format::named(name, &self.csv),
-            None => Format::of_file(path.name(), &self.csv),
-        };
-        format.ok_or_else(|| {
-            let reason = format!(
-                "the name of {path} does not tell; say \"format\": \"parquet\", \"csv\" or \"jsonl\""
-            );
-            wrong("format", reason)
-        })
+        format_of(self.format.as_deref(), &self.csv, path)
     }
 
     /// Where the outcome of a file goes.

@@ -4,5 +4,7 @@
 //! and what a change does to a record; [`store`] reads and writes records, and takes what routing
 //! and encryption report; [`mod@http`] answers requests.
 
+pub mod http;
 pub mod model;
 pub mod rules;
+pub mod store;

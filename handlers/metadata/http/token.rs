@@ -4,7 +4,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::error::{Error, Wrong};
+use crate::{
+    error::{Error, Wrong},
+    stores::{Fault, StoreError},
+};
 
 /// The longest token that is read, in bytes.
 const LONGEST: usize = 8_192;
@@ -42,6 +45,11 @@ pub fn open<P: DeserializeOwned>(question: &impl Serialize, text: &str) -> Resul
 /// A token that no list of ours ends with.
 pub fn invalid() -> Error {
     Wrong::new("continuationToken", "is none of this list; begin without it").into()
+}
+
+/// What a store says to a place that it never gave; callers can write what they like into a token.
+pub fn refused(error: StoreError) -> Error {
+    if error.fault == Fault::Rejected { invalid() } else { error.into() }
 }
 
 fn digest(question: &impl Serialize) -> String {

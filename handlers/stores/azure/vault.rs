@@ -46,7 +46,7 @@ const ALGORITHM: &str = "RSA-OAEP-256";
 
 /// How long a public key is used before the vault is asked again; as long may a key still wrap that
 /// was rotated or disabled meanwhile.
-const KEEP: Duration = Duration::from_secs(600);
+const KEEP: Duration = Duration::from_secs(300);
 
 const GARBLED: &str =
     "the answer is not one of Azure Key Vault; check LAKEHAND_KEY_VAULT and any proxy";

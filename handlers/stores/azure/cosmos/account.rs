@@ -7,14 +7,14 @@ use azure_data_cosmos::{
     AccountReference, CosmosClient, CosmosClientBuilder, CosmosCredential, RoutingStrategy,
     clients::ContainerClient,
     options::{
-        OperationOptions, OperationOptionsBuilder, ReadConsistencyStrategy,
+        AvailabilityStrategy, OperationOptions, OperationOptionsBuilder, ReadConsistencyStrategy,
         ThrottlingRetryOptionsBuilder, UserAgentSuffix,
     },
 };
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::error::{Attempt, is_missing};
+use super::error::Attempt;
 use crate::{
     settings::{Cosmos, Credential},
     stores::{StoreError, azure::token_of, documents::Collection},
@@ -96,7 +96,7 @@ impl Account {
         let find = || async {
             let database = self.client(attempt).await?.database_client(self.database.as_str());
             let found = database.container_client(collection.name(), None).await;
-            found.map_err(|error| match is_missing(&error) {
+            found.map_err(|error| match error.status().is_not_found() {
                 true => attempt.not_set_up(&self.database, collection.name()),
                 false => attempt.failed(&error),
             })
@@ -105,10 +105,12 @@ impl Account {
     }
 }
 
-/// What every request is sent with.
+/// What every request is sent with. No read is tried in a second region for speed: what was just
+/// written may not be there yet.
 pub(super) fn options() -> OperationOptions {
     let throttling = ThrottlingRetryOptionsBuilder::new().with_max_retry_wait_time(PATIENCE);
     OperationOptionsBuilder::new()
+        .with_availability_strategy(AvailabilityStrategy::Disabled)
         .with_read_consistency_strategy(ReadConsistencyStrategy::LatestCommitted)
         .with_throttling_retry_options(throttling.build())
         .build()

@@ -96,7 +96,7 @@ pub(super) fn is_absent(error: &CosmosError) -> bool {
 }
 
 /// Whether the container or the database is not there.
-pub(super) fn is_missing(error: &CosmosError) -> bool {
+fn is_missing(error: &CosmosError) -> bool {
     let sub_status = error.status().sub_status().map(|code| code.value());
     error.status().is_not_found() && sub_status == Some(OWNER_NOT_FOUND)
 }
@@ -129,7 +129,7 @@ fn judge(error: &CosmosError) -> (Fault, &'static str) {
         400 => (Fault::Rejected, ""),
         401 => (
             Fault::Denied,
-            "; check the key or the identity, and that the clock of this machine is right",
+            "; check the key, or give the app an identity or sign in with `az login`; and check this machine's clock",
         ),
         403 => (
             Fault::Denied,

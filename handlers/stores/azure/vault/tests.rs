@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fake;
+mod rewrapping;
 
 use azure_core::credentials::{AccessToken, Secret, TokenRequestOptions};
 use wiremock::ResponseTemplate;
