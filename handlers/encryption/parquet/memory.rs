@@ -20,7 +20,7 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn new(allowed: usize) -> Self {
         Self {
-            step: (allowed / 32).clamp(64 << 10, 4 << 20),
+            step: (allowed / 128).clamp(64 << 10, 1 << 20),
             flying: allowed / 2,
             // Compressed, decompressed, protected, and once more while it grows.
             page: (allowed / 8).min(1 << 30),
