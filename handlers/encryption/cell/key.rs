@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use ring::{
-    aead::{AES_256_GCM, LessSafeKey, UnboundKey},
     hkdf, hmac,
     rand::{SecureRandom, SystemRandom},
 };

@@ -2,29 +2,20 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use aes_gcm::{
-    AesGcm, KeyInit,
-    aead::{AeadInOut, consts::U12},
-    aes::Aes192,
+use aws_lc_rs::aead::{
+    AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use super::{CellError, DataKey, NONCE, TAG, Unready};
+use super::{CellError, DataKey, NONCE, Unready};
 use crate::encryption::{envelope::ProtectedColumn, policy::Output};
 
 /// What opens the cells of one column. Cloning is cheap.
 #[derive(Clone)]
 pub struct Opener {
-    cipher: Arc<Cipher>,
+    cipher: Arc<LessSafeKey>,
     associated: Arc<[u8]>,
     output: Output,
-}
-
-enum Cipher {
-    Fast(LessSafeKey),
-    /// Spark writes it when it is given 24 bytes; `ring` does not know it.
-    Aes192(AesGcm<Aes192, U12>),
 }
 
 impl Opener {
@@ -50,7 +41,7 @@ impl Opener {
     /// # Errors
     /// [`Unready::KeyLength`].
     pub fn with_key(key: &[u8], associated: &[u8], output: Output) -> Result<Self, Unready> {
-        let cipher = Arc::new(Cipher::new(key)?);
+        let cipher = Arc::new(cipher(key)?);
         Ok(Self { cipher, associated: associated.into(), output })
     }
 
@@ -62,7 +53,7 @@ impl Opener {
         let start = out.len();
         let opened = self
             .append(cell, out)
-            .and_then(|()| self.cipher.open(&self.associated, &mut out[start..]));
+            .and_then(|()| open_within(&self.cipher, &self.associated, &mut out[start..]));
         out.truncate(start + opened.unwrap_or(0));
         opened.map(drop).ok_or(CellError::NotOpened)
     }
@@ -87,37 +78,20 @@ impl fmt::Debug for Opener {
     }
 }
 
-impl Cipher {
-    fn new(key: &[u8]) -> Result<Self, Unready> {
-        let algorithm = match key.len() {
-            16 => &AES_128_GCM,
-            32 => &AES_256_GCM,
-            _ => {
-                let key = AesGcm::new_from_slice(key).map_err(|_| Unready::KeyLength)?;
-                return Ok(Self::Aes192(key));
-            }
-        };
-        let key = UnboundKey::new(algorithm, key).map_err(|_| Unready::KeyLength)?;
-        Ok(Self::Fast(LessSafeKey::new(key)))
-    }
+fn cipher(key: &[u8]) -> Result<LessSafeKey, Unready> {
+    let algorithm = match key.len() {
+        16 => &AES_128_GCM,
+        // Spark writes it when it is given such a key.
+        24 => &AES_192_GCM,
+        _ => &AES_256_GCM,
+    };
+    let key = UnboundKey::new(algorithm, key).map_err(|_| Unready::KeyLength)?;
+    Ok(LessSafeKey::new(key))
+}
 
-    /// Puts the value where the cell begins, and returns its length.
-    fn open(&self, associated: &[u8], cell: &mut [u8]) -> Option<usize> {
-        let length = cell.len().checked_sub(NONCE + TAG)?;
-        let nonce: [u8; NONCE] = *cell.first_chunk()?;
-        match self {
-            Self::Fast(key) => {
-                let nonce = Nonce::assume_unique_for_key(nonce);
-                key.open_within(nonce, Aad::from(associated), cell, NONCE..).ok()?;
-            }
-            Self::Aes192(key) => {
-                let tag: [u8; TAG] = *cell.last_chunk()?;
-                let text = &mut cell[NONCE..NONCE + length];
-                key.decrypt_inout_detached(&nonce.into(), associated, text.into(), &tag.into())
-                    .ok()?;
-                cell.copy_within(NONCE..NONCE + length, 0);
-            }
-        }
-        Some(length)
-    }
+/// Puts the value where the cell begins, and returns its length.
+fn open_within(cipher: &LessSafeKey, associated: &[u8], cell: &mut [u8]) -> Option<usize> {
+    let nonce = Nonce::assume_unique_for_key(*cell.first_chunk::<NONCE>()?);
+    let opened = cipher.open_within(nonce, Aad::from(associated), cell, NONCE..);
+    opened.ok().map(|value| value.len())
 }

@@ -2,11 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
+use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use ring::{
-    aead::{Aad, LessSafeKey, Nonce},
-    hmac,
-};
+use ring::hmac;
 
 use super::{CellError, ColumnKeys, NONCE, TAG, Unready, key::FileKey, nonces::Nonces};
 use crate::encryption::policy::{Method, Output, Planned};
@@ -167,18 +165,14 @@ pub(super) fn seal(
     out.reserve(NONCE + plain.len() + TAG);
     out.extend_from_slice(&nonce);
     out.extend_from_slice(plain);
+    out.extend_from_slice(&[0; TAG]);
+    let (text, tag) = out[start + NONCE..].split_at_mut(plain.len());
     let nonce = Nonce::assume_unique_for_key(nonce);
-    let text = &mut out[start + NONCE..];
-    match cipher.seal_in_place_separate_tag(nonce, Aad::from(associated), text) {
-        Ok(tag) => {
-            out.extend_from_slice(tag.as_ref());
-            Ok(())
-        }
-        Err(_) => {
-            out.truncate(start);
-            Err(CellError::TooLong)
-        }
-    }
+    let sealed = cipher.seal_in_place_scatter(nonce, Aad::from(associated), text, &[], tag);
+    sealed.map_err(|_| {
+        out.truncate(start);
+        CellError::TooLong
+    })
 }
 
 fn append_base64(cell: &[u8], out: &mut Vec<u8>) {

@@ -18,8 +18,8 @@ use crate::encryption::engine::{EngineError, Source};
 pub(super) enum Step {
     /// A column chunk as it is.
     Copy(Chunk),
-    /// A page that becomes others, and how much memory that may take.
-    Page { task: Task, weight: usize },
+    /// A page that becomes others, how many of these may wait, and how much memory it all takes.
+    Page { task: Task, waiting: usize, weight: usize },
     /// The end of a chunk whose pages became others.
     End { chunk: Chunk, column: usize, rows: u64 },
     /// The end of a row group of so many rows.
@@ -145,14 +145,15 @@ impl<'s> Open<'s> {
         let dictionary = shared.dictionary_page.as_ref();
         let pages = dictionary.map(|(header, _)| header).into_iter().chain([&header]);
         let sizes: Vec<_> = pages.map(|page| (page.compressed, page.uncompressed)).collect();
-        let weight = memory.weight(&sizes);
+        let waiting = memory.waiting(&header);
+        let weight = memory.weight(&sizes, waiting);
         if weight > free {
             self.header = Some(header);
             return Ok(Next::Full);
         }
         self.values = self.values.checked_sub(header.values.into()).ok_or_else(wrong_count)?;
         let body = self.window.take(header.compressed)?;
-        Ok(Next::Step(Step::Page { task: Task { shared, header, body }, weight }))
+        Ok(Next::Step(Step::Page { task: Task { shared, header, body }, waiting, weight }))
     }
 
     fn read_dictionary(&mut self, header: Header) -> Result<(), EngineError> {

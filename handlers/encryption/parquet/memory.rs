@@ -1,6 +1,13 @@
 //! How the memory that is allowed is shared out.
 
+use super::page::Header;
 use crate::encryption::engine::EngineError;
+
+/// How many bytes a cell has more than its value: length, nonce and tag.
+const CELL: usize = 32;
+
+/// How many pages may wait that one page became.
+const WAITING: usize = 8;
 
 /// Shares of the allowed memory, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +27,7 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn new(allowed: usize) -> Self {
         Self {
-            step: (allowed / 32).clamp(64 << 10, 4 << 20),
+            step: (allowed / 128).clamp(64 << 10, 1 << 20),
             flying: allowed / 2,
             // Compressed, decompressed, protected, and once more while it grows.
             page: (allowed / 8).min(1 << 30),
@@ -29,10 +36,18 @@ impl Memory {
         }
     }
 
-    /// How much a page may take on its way, with its dictionary if it has one.
-    pub(super) fn weight(&self, pages: &[(usize, usize)]) -> usize {
+    /// How many pages may wait that a page became, so that the thread which made them need not:
+    /// about as many as it becomes.
+    pub(super) fn waiting(&self, page: &Header) -> usize {
+        let cells = page.uncompressed.saturating_add(CELL * page.values as usize);
+        (cells / self.target + 1).min(WAITING)
+    }
+
+    /// How much a page may take on its way, with its dictionary if it has one, and with what it
+    /// becomes: so many pages that wait, one that is being made and one that is being written.
+    pub(super) fn weight(&self, pages: &[(usize, usize)], waiting: usize) -> usize {
         let sum: usize = pages.iter().map(|(compressed, plain)| compressed + 2 * plain).sum();
-        sum + 3 * self.target
+        sum + (waiting + 2) * self.target
     }
 
     /// Refuses what is larger than a page may be.

@@ -57,7 +57,7 @@ impl Header {
     /// Reads a page's header and goes on to what follows it.
     pub(super) fn read(window: &mut Window<'_>) -> Result<(Self, Bytes), EngineError> {
         // Only statistics can make it long.
-        let (mut length, longest) = (512, 4 * window.step());
+        let (mut length, longest) = (512, 16 * window.step());
         loop {
             let bytes = window.peek(length)?;
             let (read, all) = (bytes.len(), bytes.len() < length);

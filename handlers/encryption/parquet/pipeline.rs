@@ -275,8 +275,9 @@ impl OpenPlace {
 }
 
 fn launch(step: Step, orders: &Sender<Order>) -> Flight {
-    let Step::Page { task, weight } = step else { return Flight::Step(step) };
-    let (send, reply) = sync_channel(1);
+    let Step::Page { task, waiting, weight } = step else { return Flight::Step(step) };
+    // The word that there are no more takes a place too.
+    let (send, reply) = sync_channel(waiting + 1);
     let bytes = (task.header.length + task.header.compressed) as u64;
     // If it cannot be sent, all threads have ended, which is seen when the reply is waited for.
     let _ = orders.send(Order { task, reply: send });
