@@ -260,3 +260,15 @@ fn everything_that_is_wrong_with_a_table_has_a_place() {
         assert!(found.iter().any(is_it), "{place} {text}: {found:#?}");
     }
 }
+
+#[test]
+fn what_a_route_promises_of_its_datasets() {
+    let dataset = ROUTE.replace("landing/{file...}", "landing/{d}/{file...}")
+        + "complete = \".done\"\nfreshness = \"1d\"\nslo = 0.99\n";
+    let config = parse_with(&dataset, &[], None).unwrap();
+    let completion = config.routes[0].complete.as_ref().unwrap();
+    assert_eq!(completion.freshness, Some(Duration::from_secs(86_400)));
+    assert_eq!(completion.slo, Some(0.99));
+    let plain = format!("{ROUTE}slo = 0.9\n");
+    assert_problems(&problems(&plain), &[("1:1", "for routes with `complete`")]);
+}

@@ -1,12 +1,22 @@
 //! Windows: from the mark to a bound, one at a time, and what a commit makes of them.
 
+use lakehand::metadata::{
+    datasets::{
+        model::Status,
+        rules::Event,
+        store::{Datasets, Sighting},
+    },
+    http::time::write_time,
+};
 use parquet::{
     file::{properties::WriterProperties, writer::SerializedFileWriter},
     schema::parser::parse_message_type,
 };
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{Site, each};
+use crate::stores::local::database;
 #[tokio::test]
 async fn a_window_has_all_that_a_copy_needs() {
     let site = Site::new().await;
@@ -245,4 +255,34 @@ async fn nothing_is_removed_where_others_write() {
         assert!(end["emptied"]["reason"].as_str().unwrap().contains(reason), "{end}");
         assert!(file.exists(), "{id}");
     }
+}
+
+#[tokio::test]
+async fn a_route_is_as_fresh_as_the_datasets_it_delivered() {
+    let site = Site::new().await;
+    let (_, before) = site.get("freshness?id=drives").await;
+    let found = &before["value"][0];
+    assert_eq!((&found["kind"], &found["status"]), (&json!("route"), &json!("never")));
+    let database = database(&site.path(""));
+    let documents = database.documents();
+    let now = OffsetDateTime::now_utc();
+    for (id, status) in [("q1", Status::Ready), ("q2", Status::Quarantined)] {
+        let event =
+            Event { status, at: write_time(now), by: "routing".to_owned(), ..Event::default() };
+        let seen = Sighting {
+            event,
+            container: "landing".to_owned(),
+            path: format!("drives/{id}"),
+            route: Some("drives".to_owned()),
+            size: None,
+        };
+        Datasets::new(&*documents).observe(id, &seen, now).await.unwrap();
+    }
+    let (_, list) = site.get("freshness?id=drives").await;
+    let found = &list["value"][0];
+    assert_eq!((&found["status"], &found["targetSeconds"]), (&json!("fresh"), &json!(86_400)));
+    assert_eq!(found["objective"]["successRate"], 0.5);
+    // A list of all ends with the routes.
+    let (_, all) = site.get("freshness").await;
+    assert_eq!(each(&all, "id"), ["ledger", "sales.orders", "drives"]);
 }
