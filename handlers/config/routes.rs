@@ -217,7 +217,13 @@ impl RouteReader<'_> {
 
     fn complete(&self, from: Option<&Pattern>, action: Action) -> Option<Completion> {
         let settle = self.section.span("settle");
-        let marker = self.section.text("complete")?;
+        let (freshness, slo) = (self.section.span("freshness"), self.section.part("slo"));
+        let Some(marker) = self.section.text("complete") else {
+            if freshness.is_some() || slo.is_some() {
+                self.section.problem("`freshness` and `slo` are for routes with `complete`");
+            }
+            return None;
+        };
         if marker.get_ref().is_empty() {
             self.problems.add(
                 &marker.span(),
@@ -234,6 +240,8 @@ impl RouteReader<'_> {
         Some(Completion {
             marker: marker.into_inner(),
             settle: settle.unwrap_or(self.known.landing.settle),
+            freshness,
+            slo,
         })
     }
 }

@@ -216,3 +216,59 @@ to = "out/{file}"
         assert!(found.iter().any(|problem| problem.contains(text)), "{more}: {found:?}");
     }
 }
+
+#[test]
+fn a_table_says_what_is_read_of_it() {
+    let config = parse_with(include_str!("../../lakehand.toml"), &[], None).unwrap();
+    let [orders] = &config.tables[..] else { panic!("one table") };
+    assert_eq!((orders.schema().as_str(), orders.spec.table.as_str()), ("sales", "orders"));
+    assert_eq!(orders.incremental().unwrap().lag, Duration::from_secs(300));
+    assert_eq!(orders.freshness, Some(Duration::from_secs(3_600)));
+    assert_eq!(config.sinks, ["bronze"]);
+
+    let named = "[[table]]\nname = \"x.y\"\ntable = \"z\"\nschema = \"s\"\n";
+    let config = parse_with(&format!("{ROUTE}{named}"), &[], None).unwrap();
+    let table = &config.tables[0];
+    let found = (table.id.as_str(), table.schema(), table.spec.table.as_str());
+    assert_eq!(found, ("x.y", "s".to_owned(), "z"));
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_table_has_a_place() {
+    let text = format!(
+        "{ROUTE}[ingestion]\nsinks = [\"B\"]\n\
+         [[table]]\nname = \"a\"\nslo = 1\ncolour = \"red\"\n\
+         [[table]]\nname = \"a/b\"\ntime_zone = \"Mars\"\nwatermark = {{ column = \"c\", type = \"t\", lag = \"5\" }}\n\
+         [[table]]\nname = \"c\"\n\
+         [[table]]\nname = \"c\"\ndialect = \"oracle\"\n\
+         [[table]]\nmode = \"incremental\"\n"
+    );
+    let found = problems(&text);
+    for (place, text) in [
+        ("6:10", "is not a container name"),
+        ("9:7", "`slo` must be a number above 0 and below 1"),
+        ("10:1", "`colour` is not a field"),
+        ("11:1", "`id`: has a `/`"),
+        ("11:1", "`time_zone`: must be a time zone"),
+        ("11:1", "`watermark.type`: `t` is no type"),
+        ("11:1", "`watermark.lag`: must be a time span"),
+        ("17:1", "the table `c` is named twice"),
+        ("19:11", "`dialect` must be one of"),
+        ("20:1", "`name` is missing"),
+    ] {
+        let is_it = |it: &String| it.starts_with(&format!("{place}: ")) && it.contains(text);
+        assert!(found.iter().any(is_it), "{place} {text}: {found:#?}");
+    }
+}
+
+#[test]
+fn what_a_route_promises_of_its_datasets() {
+    let dataset = ROUTE.replace("landing/{file...}", "landing/{d}/{file...}")
+        + "complete = \".done\"\nfreshness = \"1d\"\nslo = 0.99\n";
+    let config = parse_with(&dataset, &[], None).unwrap();
+    let completion = config.routes[0].complete.as_ref().unwrap();
+    assert_eq!(completion.freshness, Some(Duration::from_secs(86_400)));
+    assert_eq!(completion.slo, Some(0.99));
+    let plain = format!("{ROUTE}slo = 0.9\n");
+    assert_problems(&problems(&plain), &[("1:1", "for routes with `complete`")]);
+}

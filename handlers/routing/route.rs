@@ -70,12 +70,16 @@ pub enum OnConflict {
 }
 
 /// How a dataset is known to be complete.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Completion {
     /// The end of the marker's name, such as `.done`; compared without regard to case.
     pub marker: String,
     /// How long the listing must rest when the marker holds no manifest.
     pub settle: Duration,
+    /// How old the newest dataset may be.
+    pub freshness: Option<Duration>,
+    /// The part of datasets that shall become ready, above 0 and below 1.
+    pub slo: Option<f64>,
 }
 
 /// Conditions beside the name; an empty one is always true.

@@ -67,7 +67,7 @@ impl Collection {
     /// store indexes beside the id.
     pub fn filtered_by(self) -> &'static [&'static str] {
         match self {
-            Self::Datasets => &["status", "container"],
+            Self::Datasets => &["status", "container", "route"],
             Self::Runs => &["status"],
             Self::Windows => &["purpose", "runId", "status"],
             _ => &[],

@@ -21,6 +21,15 @@ const RULES: &str = r#"
 containers = ["landing"]
 
 [[route]]
+name = "drives"
+from = "landing/drives/{dataset}/{file...}"
+complete = ".done"
+settle = "1s"
+freshness = "1d"
+slo = 0.5
+to = "processing/{dataset}/{file}"
+
+[[route]]
 name = "all"
 from = "landing/{file...}"
 to = "processing/{file}"

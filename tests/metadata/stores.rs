@@ -11,7 +11,8 @@ use lakehand::{
             store::{Outcome, Tables},
         },
         windows::{
-            model::{Commit, Request, Status},
+            model::Status,
+            requests::{Commit, Request},
             store::Windows,
         },
     },

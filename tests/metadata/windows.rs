@@ -1,12 +1,22 @@
 //! Windows: from the mark to a bound, one at a time, and what a commit makes of them.
 
+use lakehand::metadata::{
+    datasets::{
+        model::Status,
+        rules::Event,
+        store::{Datasets, Sighting},
+    },
+    http::time::write_time,
+};
 use parquet::{
     file::{properties::WriterProperties, writer::SerializedFileWriter},
     schema::parser::parse_message_type,
 };
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{Site, each};
+use crate::stores::local::database;
 #[tokio::test]
 async fn a_window_has_all_that_a_copy_needs() {
     let site = Site::new().await;
@@ -15,14 +25,14 @@ async fn a_window_has_all_that_a_copy_needs() {
     assert_eq!(status, 409, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("\"firstRun\": true"), "{problem}");
 
-    let first = json!({"runId": "r1", "firstRun": true, "upper": "2026-12-01 06:00:00.1234567"});
+    let first = json!({"runId": "r1", "firstRun": true, "upper": "2024-12-01 06:00:00.1234567"});
     let (status, window) = site.post(address, first.clone()).await;
     assert_eq!(status, 201, "{window}");
     assert_eq!((&window["firstRun"], &window["mode"]), (&json!(true), &json!("incremental")));
     let wanted = "SELECT * FROM [sales].[orders] WHERE ([updated_at] <= \
-                  CAST('2026-12-01T06:00:00.1234567' AS datetime2(7))) OR [updated_at] IS NULL";
+                  CAST('2024-12-01T06:00:00.1234567' AS datetime2(7))) OR [updated_at] IS NULL";
     assert_eq!(window["query"], wanted);
-    assert_eq!(window["upper"], "2026-12-01 06:00:00.1234567", "as the source wrote it");
+    assert_eq!(window["upper"], "2024-12-01 06:00:00.1234567", "as the source wrote it");
     let id = window["id"].as_str().unwrap();
     assert_eq!(window["sink"]["path"], format!("bronze/sales/orders/{id}"));
 
@@ -32,21 +42,21 @@ async fn a_window_has_all_that_a_copy_needs() {
     let (status, problem) = site.post(address, json!({"runId": "r2"})).await;
     assert_eq!((status, &problem["current"]["window"]["id"]), (409, &window["id"]));
 
-    let commit = json!({"rowsRead": "3", "max": "2026-12-01 05:59:59.0000001"});
+    let commit = json!({"rowsRead": "3", "max": "2024-12-01 05:59:59.0000001"});
     let end = site.done(&format!("{address}/{id}/commit"), commit.clone()).await;
     assert_eq!((&end["applied"], &end["moved"]), (&json!(true), &json!(true)));
-    assert_eq!(end["mark"]["value"], "2026-12-01 05:59:59.0000001");
+    assert_eq!(end["mark"]["value"], "2024-12-01 05:59:59.0000001");
     assert_eq!(end["emptied"], Value::Null);
     let end = site.done(&format!("{address}/{id}/commit"), commit).await;
     assert_eq!((&end["applied"], &end["moved"]), (&json!(false), &json!(true)));
 
-    let next = json!({"runId": "r2", "upper": "2026-12-02T00:00:00"});
+    let next = json!({"runId": "r2", "upper": "2024-12-02T00:00:00"});
     let window = site.done(address, next).await;
     let wanted = "SELECT * FROM [sales].[orders] WHERE [updated_at] > \
-                  CAST('2026-12-01T05:59:59.0000001' AS datetime2(7)) AND [updated_at] <= \
-                  CAST('2026-12-02T00:00:00.0000000' AS datetime2(7))";
+                  CAST('2024-12-01T05:59:59.0000001' AS datetime2(7)) AND [updated_at] <= \
+                  CAST('2024-12-02T00:00:00.0000000' AS datetime2(7))";
     assert_eq!(window["query"], wanted);
-    assert_eq!(window["previousMark"], "2026-12-01 05:59:59.0000001");
+    assert_eq!(window["previousMark"], "2024-12-01 05:59:59.0000001");
 }
 
 #[tokio::test]
@@ -245,4 +255,34 @@ async fn nothing_is_removed_where_others_write() {
         assert!(end["emptied"]["reason"].as_str().unwrap().contains(reason), "{end}");
         assert!(file.exists(), "{id}");
     }
+}
+
+#[tokio::test]
+async fn a_route_is_as_fresh_as_the_datasets_it_delivered() {
+    let site = Site::new().await;
+    let (_, before) = site.get("freshness?id=drives").await;
+    let found = &before["value"][0];
+    assert_eq!((&found["kind"], &found["status"]), (&json!("route"), &json!("never")));
+    let database = database(&site.path(""));
+    let documents = database.documents();
+    let now = OffsetDateTime::now_utc();
+    for (id, status) in [("q1", Status::Ready), ("q2", Status::Quarantined)] {
+        let event =
+            Event { status, at: write_time(now), by: "routing".to_owned(), ..Event::default() };
+        let seen = Sighting {
+            event,
+            container: "landing".to_owned(),
+            path: format!("drives/{id}"),
+            route: Some("drives".to_owned()),
+            size: None,
+        };
+        Datasets::new(&*documents).observe(id, &seen, now).await.unwrap();
+    }
+    let (_, list) = site.get("freshness?id=drives").await;
+    let found = &list["value"][0];
+    assert_eq!((&found["status"], &found["targetSeconds"]), (&json!("fresh"), &json!(86_400)));
+    assert_eq!(found["objective"]["successRate"], 0.5);
+    // A list of all ends with the routes.
+    let (_, all) = site.get("freshness").await;
+    assert_eq!(each(&all, "id"), ["ledger", "sales.orders", "drives"]);
 }

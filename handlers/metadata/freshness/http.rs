@@ -15,14 +15,21 @@ use crate::{
     app::App,
     error::{Error, Wrong},
     metadata::{
+        datasets::{model::Dataset, store::Datasets},
         http::{list::List, query::Parameters, token},
+        months::Span,
         tables::store::{Found, Place},
         windows::store::Windows,
     },
+    routing::route::Route,
+    stores::documents::Filter,
 };
 
 /// How many days are counted when nothing is said, and at most.
 const DAYS: u32 = 30;
+
+/// So many datasets of a route are looked at.
+const MOST_DATASETS: usize = 2_000;
 
 /// So many tables are asked for at a time.
 const PARALLEL: usize = 16;
@@ -34,7 +41,8 @@ struct Question {
     status: Option<String>,
 }
 
-/// `GET /api/freshness`, table by table as `/api/tables` lists them.
+/// `GET /api/freshness`, table by table as `/api/tables` lists them, then the routes that collect
+/// datasets.
 ///
 /// # Errors
 /// `Fields`, or the store's failure.
@@ -55,7 +63,10 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<List<Freshnes
     let last = tables.last().map(Found::place).filter(|_| has_more);
     let now = OffsetDateTime::now_utc();
     let all = futures::stream::iter(tables).map(|found| one(&app, found, question.days, now));
-    let all: Vec<Freshness> = all.buffered(PARALLEL).try_collect().await?;
+    let mut all: Vec<Freshness> = all.buffered(PARALLEL).try_collect().await?;
+    if last.is_none() {
+        all.extend(routes(&app, &active.config.routes, &question, now).await?);
+    }
     let takes = |found: &Freshness| {
         let status = serde_json::to_value(found.status).unwrap_or_default();
         question.status.as_ref().is_none_or(|wanted| status == wanted.as_str())
@@ -76,6 +87,41 @@ fn read(parameters: &Parameters) -> Result<Question, Error> {
         return Err(Wrong::new("status", "must be one of fresh, idle, late, never").into());
     }
     Ok(Question { days, id: parameters.id("id")?.map(str::to_owned), status })
+}
+
+/// The routes that collect datasets: few, so that the last page has room for them.
+async fn routes(
+    app: &App,
+    routes: &[Route],
+    question: &Question,
+    now: OffsetDateTime,
+) -> Result<Vec<Freshness>, Error> {
+    let mut all = Vec::new();
+    for route in routes {
+        let is_wanted = question.id.as_ref().is_none_or(|id| route.name == *id);
+        if let Some(completion) = route.complete.as_ref().filter(|_| is_wanted) {
+            let datasets = datasets(app, &route.name, now).await?;
+            let found = rules::of_route(&route.name, completion, &datasets, question.days, now);
+            all.push(found);
+        }
+    }
+    Ok(all)
+}
+
+/// The newest datasets of a route.
+async fn datasets(app: &App, route: &str, now: OffsetDateTime) -> Result<Vec<Dataset>, Error> {
+    let filters = [Filter::Equals("route", route)];
+    let (mut found, mut place) = (Vec::new(), None);
+    loop {
+        let span = Span::new(None, None, now);
+        let store = Datasets::new(&*app.documents);
+        let (page, next) = store.list(&filters, span, MOST_DATASETS, place).await?;
+        found.extend(page.into_iter().map(|dataset| dataset.resource));
+        place = next;
+        if place.is_none() || found.len() >= MOST_DATASETS {
+            return Ok(found);
+        }
+    }
 }
 
 async fn one(app: &App, found: Found, days: u32, now: OffsetDateTime) -> Result<Freshness, Error> {

@@ -35,7 +35,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Freshness {
-    /// A table, or a route.
+    /// What it is.
     pub kind: Kind,
     /// The table's id, or the route's name.
     pub id: String,
@@ -51,7 +51,7 @@ pub struct Freshness {
     /// How old that is, in seconds.
     #[schema(required)]
     pub age_seconds: Option<u64>,
-    /// When a window was last committed.
+    /// When a window was last committed, or a dataset last changed.
     #[schema(required, format = DateTime)]
     pub checked_at: Option<String>,
     /// The value that is read up to, as the source wrote it.
@@ -66,7 +66,7 @@ pub struct Freshness {
     pub volume: Volume,
 }
 
-/// How often windows were committed, in the days that are asked for.
+/// How often windows were committed, or datasets became ready, in the days that are asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Objective {
@@ -75,7 +75,7 @@ pub struct Objective {
     /// The part that shall be committed.
     #[schema(required)]
     pub target: Option<f64>,
-    /// How many windows ended.
+    /// How many windows, or datasets, ended.
     pub windows: u64,
     /// How many of them ended otherwise than committed.
     pub failed: u64,
@@ -90,7 +90,8 @@ pub struct Objective {
     pub budget_left: Option<f64>,
 }
 
-/// What the committed windows read, in the days that are asked for.
+/// What the committed windows read, in the days that are asked for; of datasets, only how long they
+/// took.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
@@ -99,7 +100,7 @@ pub struct Volume {
     /// Rows of the last window.
     #[schema(required)]
     pub last_rows: Option<u64>,
-    /// How long a window takes, in seconds, on average.
+    /// How long a window takes, or a dataset until it is ready, in seconds, on average.
     #[schema(required)]
     pub average_seconds: Option<f64>,
     /// How long the last one took, in seconds.

@@ -3,10 +3,14 @@
 use time::{Duration, OffsetDateTime};
 
 use super::model::{Freshness, Kind, Objective, Status, Volume};
-use crate::metadata::{
-    http::time::{read_time, write_time},
-    tables::{clock, rules::Checked},
-    windows::model::{State, Tally},
+use crate::{
+    metadata::{
+        datasets::model::{Dataset, Status as DatasetStatus},
+        http::time::{read_time, write_time},
+        tables::{clock, rules::Checked},
+        windows::model::{State, Tally},
+    },
+    routing::route::Completion,
 };
 
 /// How fresh a table is.
@@ -43,6 +47,57 @@ pub fn of_table(table: &Checked, state: &State, days: u32, now: OffsetDateTime) 
     }
 }
 
+/// How fresh the datasets of a route are.
+pub fn of_route(
+    route: &str,
+    completion: &Completion,
+    datasets: &[Dataset],
+    days: u32,
+    now: OffsetDateTime,
+) -> Freshness {
+    let read = |text: &String| read_time(text).ok();
+    let newest = datasets.iter().filter_map(|dataset| dataset.ready_at.as_ref()).max();
+    let newest = newest.and_then(read);
+    let checked = datasets.iter().map(|dataset| &dataset.updated_at).max().and_then(read);
+    let age = newest.map(|newest| (now - newest).max(Duration::ZERO));
+    let target = completion.freshness.and_then(|target| Duration::try_from(target).ok());
+    let first = first_day(days, now);
+    let mut total = Tally::default();
+    for dataset in datasets.iter().filter(|dataset| dataset.updated_at[..10] >= *first) {
+        match dataset.status {
+            DatasetStatus::Ready | DatasetStatus::Archived => {
+                total.committed += 1;
+                let took = dataset.ready_at.as_ref().and_then(read);
+                let took = took.zip(read(&dataset.created_at)).map(|(to, from)| to - from);
+                total.seconds += took.map_or(0, |took| took.whole_seconds().unsigned_abs());
+            }
+            DatasetStatus::Failed | DatasetStatus::Quarantined => total.failed += 1,
+            _ => {}
+        }
+    }
+    Freshness {
+        kind: Kind::Route,
+        id: route.to_owned(),
+        // That a dataset failed does not make older ones any fresher.
+        status: status(age, None, target),
+        target_seconds: completion.freshness.map(|target| target.as_secs()),
+        newest_at: newest.map(write_time),
+        age_seconds: age.and_then(|age| u64::try_from(age.whole_seconds()).ok()),
+        checked_at: checked.map(write_time),
+        mark: None,
+        mode: None,
+        objective: objective(&total, completion.slo, days),
+        volume: Volume {
+            rows: 0,
+            last_rows: None,
+            average_seconds: ratio(total.seconds, total.committed),
+            last_seconds: None,
+            full: 0,
+            incremental: 0,
+        },
+    }
+}
+
 /// How an age stands to its target.
 pub fn status(
     age: Option<Duration>,
@@ -60,9 +115,8 @@ pub fn status(
 
 /// The windows of the last days, today included.
 fn total(state: &State, days: u32, now: OffsetDateTime) -> Tally {
-    let first = write_time(now - Duration::days(i64::from(days.saturating_sub(1))));
     let mut sum = Tally::default();
-    for (_, day) in state.days.range(first[..10].to_owned()..) {
+    for (_, day) in state.days.range(first_day(days, now)..) {
         sum.committed += day.committed;
         sum.failed += day.failed;
         sum.rows += day.rows;
@@ -70,6 +124,12 @@ fn total(state: &State, days: u32, now: OffsetDateTime) -> Tally {
         sum.full += day.full;
     }
     sum
+}
+
+/// The first of the last days, `2026-12-01`.
+fn first_day(days: u32, now: OffsetDateTime) -> String {
+    let first = write_time(now - Duration::days(i64::from(days.saturating_sub(1))));
+    first[..10].to_owned()
 }
 
 fn objective(total: &Tally, target: Option<f64>, days: u32) -> Objective {
@@ -164,6 +224,37 @@ mod tests {
         let volume = &found.volume;
         assert_eq!((volume.rows, volume.full, volume.incremental), (80, 1, 7));
         assert_eq!((volume.average_seconds, volume.last_seconds), (Some(20.0), Some(30)));
+    }
+
+    #[test]
+    fn a_route_is_as_fresh_as_its_newest_dataset() {
+        let completion = Completion {
+            marker: ".done".to_owned(),
+            settle: std::time::Duration::ZERO,
+            freshness: Some(std::time::Duration::from_secs(86_400)),
+            slo: Some(0.5),
+        };
+        let dataset = |status, created: &str, ready: Option<&str>, updated: &str| Dataset {
+            status,
+            created_at: created.to_owned(),
+            ready_at: ready.map(str::to_owned),
+            updated_at: updated.to_owned(),
+            ..Dataset::default()
+        };
+        let (early, late) = ("2026-12-09T10:00:00.000000Z", "2026-12-09T11:00:00.000000Z");
+        let datasets = [
+            dataset(DatasetStatus::Failed, late, None, "2026-12-10T11:00:00.000000Z"),
+            dataset(DatasetStatus::Ready, early, Some(late), late),
+            dataset(DatasetStatus::Landing, late, None, late),
+            dataset(DatasetStatus::Ready, "", Some(""), "2026-11-01T00:00:00.000000Z"),
+        ];
+        let found = of_route("drives", &completion, &datasets, 7, NOW);
+        assert_eq!((found.status, found.age_seconds), (Status::Late, Some(25 * 3_600)));
+        assert_eq!((found.objective.windows, found.objective.failed), (2, 1));
+        assert_eq!(found.objective.budget_left, Some(0.0));
+        assert_eq!(found.volume.average_seconds, Some(3_600.0));
+        let none = of_route("drives", &completion, &[], 7, NOW);
+        assert_eq!((none.status, none.objective.success_rate), (Status::Never, None));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use time::OffsetDateTime;
 
 use super::{
-    model::{Purpose, Request, State},
+    model::{Purpose, State},
+    requests::Request,
     rules::given,
 };
 use crate::{
@@ -32,6 +33,8 @@ pub struct Span {
     pub upper: Option<Value>,
     /// Whether everything is read because there is no mark.
     pub is_first: bool,
+    /// Whether a higher bound was asked for.
+    pub is_capped: bool,
 }
 
 impl Span {
@@ -75,8 +78,14 @@ pub fn live(
         if given(request.upper.as_ref()).is_some() {
             return Err(Wrong::new("upper", "has no meaning: all of this table is read").into());
         }
-        let purpose = Purpose::Live;
-        return Ok(Span { purpose, kind: None, lower: None, upper: None, is_first: false });
+        return Ok(Span {
+            purpose: Purpose::Live,
+            kind: None,
+            lower: None,
+            upper: None,
+            is_first: false,
+            is_capped: false,
+        });
     };
     let lower = lower(watermark, state, &table.id)?;
     if lower.is_none() && !request.first_run {
@@ -87,15 +96,23 @@ pub fn live(
         );
         return Err(Error::conflict(detail, serde_json::Value::Null));
     }
-    let upper = match given(request.upper.as_ref()) {
-        Some(json) => {
-            let value = Value::of_json(watermark.kind, json);
-            Some(acceptable(table, value).map_err(|detail| Wrong::new("upper", detail))?)
+    let asked = given(request.upper.as_ref()).map(|json| {
+        acceptable(table, Value::of_json(watermark.kind, json))
+            .map_err(|detail| Wrong::new("upper", detail))
+    });
+    let passed = passed(table, watermark, lower.as_ref(), now);
+    let (upper, is_capped) = match (asked.transpose()?, passed) {
+        // One row of the future would hide all that come before it; rows within the lag may not all
+        // be there yet.
+        (Some(asked), Some(passed)) if asked.compare(&passed) == Some(Ordering::Greater) => {
+            (Some(passed), true)
         }
-        None => passed(table, watermark, lower.as_ref(), now),
+        (Some(asked), _) => (Some(asked), false),
+        (None, passed) => (passed, false),
     };
     let is_first = lower.is_none();
-    Ok(Span { purpose: Purpose::Live, kind: Some(watermark.kind), lower, upper, is_first })
+    let (purpose, kind) = (Purpose::Live, Some(watermark.kind));
+    Ok(Span { purpose, kind, lower, upper, is_first, is_capped })
 }
 
 /// The mark, or where the first window begins.
@@ -166,6 +183,7 @@ pub fn backfill(table: &Checked, request: &Request, now: OffsetDateTime) -> Resu
         lower,
         upper,
         is_first: false,
+        is_capped: false,
     };
     if span.is_empty() {
         return Err(Wrong::new("to_date", "must be after from_date").into());

@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use tokio::{runtime::Handle, task};
 
-use super::model::{Emptied, Left, Window};
+use super::{
+    answers::{Emptied, Left},
+    model::Window,
+};
 use crate::{
     encryption::{csv::CsvOptions, parquet, streams::BlobSource},
     error::Error,

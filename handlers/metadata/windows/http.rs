@@ -14,8 +14,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
+    answers::{End, MarkAnswer},
     emptied,
-    model::{Commit, End, Failure, MarkAnswer, Purpose, Request, Setting, State as Known, Window},
+    model::{Purpose, State as Known, Window},
+    requests::{Commit, Failure, Request, Setting},
     rules,
     store::{Done, Windows},
 };

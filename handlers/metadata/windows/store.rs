@@ -9,7 +9,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::{
-    model::{Commit, Failure, Request, State, Status, Window},
+    model::{State, Status, Window},
+    requests::{Commit, Failure, Request},
     rules::{self, Decision},
 };
 use crate::{
@@ -162,12 +163,10 @@ impl Windows<'_> {
         if rules::is_of_backfill(id) {
             return self.end_backfill(id, Ok(commit), now).await;
         }
-        let archived = self.stored(id).await?.map(|found| found.body);
-        self.change("commit a window of", |state| match rules::commit(state, id, commit, now)? {
-            Some(decision) => Ok(decision),
-            None => rules::repeated(state, archived.as_ref().ok_or_else(|| missing(id))?),
-        })
-        .await
+        let done = self.change("commit a window of", |state| {
+            rules::commit(state, id, commit, now)?.ok_or_else(|| missing(id))
+        });
+        self.or_archived(done.await, id, rules::repeated).await
     }
 
     /// Ends a window without success.
@@ -183,12 +182,24 @@ impl Windows<'_> {
         if rules::is_of_backfill(id) {
             return self.end_backfill(id, Err(failure), now).await;
         }
-        let archived = self.stored(id).await?.map(|found| found.body);
-        self.change("end a window of", |state| match rules::fail(state, id, failure, now)? {
-            Some(decision) => Ok(decision),
-            None => rules::failed_again(state, archived.as_ref().ok_or_else(|| missing(id))?),
-        })
-        .await
+        let done = self.change("end a window of", |state| {
+            rules::fail(state, id, failure, now)?.ok_or_else(|| missing(id))
+        });
+        self.or_archived(done.await, id, rules::failed_again).await
+    }
+
+    /// Looks for a window that is not in the state among those that have left it.
+    async fn or_archived(
+        &self,
+        done: Result<Done, Error>,
+        id: &str,
+        decide: impl Fn(&State, &Window) -> Result<Decision, Error>,
+    ) -> Result<Done, Error> {
+        let Err(Error::NotFound(_)) = done else { return done };
+        let window = self.stored(id).await?.ok_or_else(|| missing(id))?.body;
+        let (state, _) = self.state().await?;
+        let Decision { window, .. } = decide(&state, &window)?;
+        Ok(Done { state, window, is_changed: false })
     }
 
     async fn end_backfill(

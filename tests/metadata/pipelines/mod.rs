@@ -51,7 +51,7 @@ async fn sql_server_is_read_from_the_mark_on() {
     let definition = pipeline("ingest_sqlserver.json");
     // Only `sales.orders` of the configuration is of this batch and dialect.
     let mut source = Seen {
-        highest: json!({"upper": "2026-12-01 06:00:00.1234567"}),
+        highest: json!({"upper": "2024-12-01 06:00:00.1234567"}),
         rows: 3,
         ..Seen::default()
     };
@@ -59,7 +59,7 @@ async fn sql_server_is_read_from_the_mark_on() {
     assert_eq!(done, Ok(()), "{log:?}");
     let wanted = [
         "SELECT CONVERT(varchar(40), MAX([updated_at]), 121) AS [upper] FROM [sales].[orders]",
-        "SELECT * FROM [sales].[orders] WHERE ([updated_at] <= CAST('2026-12-01T06:00:00.1234567' \
+        "SELECT * FROM [sales].[orders] WHERE ([updated_at] <= CAST('2024-12-01T06:00:00.1234567' \
          AS datetime2(7))) OR [updated_at] IS NULL",
     ];
     assert_eq!(source.queries, wanted);
@@ -73,7 +73,7 @@ async fn sql_server_is_read_from_the_mark_on() {
     assert_eq!(source.queries.len(), 1);
 
     // A copy that fails: the window ends, and the run is red.
-    source.highest = json!({"upper": "2026-12-01 07:00:00.0000000"});
+    source.highest = json!({"upper": "2024-12-01 07:00:00.0000000"});
     let message = "Failure on 'Source' side. \"quoted\"\r\n\\back";
     source.error =
         Some(json!({"errorCode": "2200", "message": message, "failureType": "UserError"}));
@@ -87,24 +87,24 @@ async fn sql_server_is_read_from_the_mark_on() {
     let (_, done) = walk(&site.worker, &mut source, &definition, "run-4").await;
     assert_eq!(done, Ok(()));
     let wanted = "SELECT * FROM [sales].[orders] WHERE [updated_at] > \
-                  CAST('2026-12-01T06:00:00.1234567' AS datetime2(7)) AND [updated_at] <= \
-                  CAST('2026-12-01T07:00:00.0000000' AS datetime2(7))";
+                  CAST('2024-12-01T06:00:00.1234567' AS datetime2(7)) AND [updated_at] <= \
+                  CAST('2024-12-01T07:00:00.0000000' AS datetime2(7))";
     assert_eq!(source.queries[1], wanted);
     // A run that is started again does nothing twice.
     source.queries.clear();
     let (_, done) = walk(&site.worker, &mut source, &definition, "run-4").await;
     assert_eq!((done, source.queries.len()), (Ok(()), 1));
     let (_, mark) = site.get("tables/sales.orders/mark").await;
-    assert_eq!(mark["mark"]["value"], "2026-12-01 07:00:00.0000000");
+    assert_eq!(mark["mark"]["value"], "2024-12-01 07:00:00.0000000");
 }
 
 #[tokio::test]
 async fn a_pipeline_that_died_keeps_others_out_until_it_is_told_otherwise() {
     let site = Site::new().await;
     let mut definition = pipeline("ingest_sqlserver.json");
-    let request = json!({"runId": "dead", "firstRun": true, "upper": "2026-12-01T06:00:00"});
+    let request = json!({"runId": "dead", "firstRun": true, "upper": "2024-12-01T06:00:00"});
     site.done("tables/sales.orders/windows", request).await;
-    let mut source = Seen { highest: json!({"upper": "2026-12-01"}), rows: 1, ..Seen::default() };
+    let mut source = Seen { highest: json!({"upper": "2024-12-01"}), rows: 1, ..Seen::default() };
     let (_, done) = walk(&site.worker, &mut source, &definition, "run-1").await;
     assert!(done.unwrap_err()[0].contains("the run dead reads this table"));
     definition["properties"]["parameters"]["supersede"]["defaultValue"] = json!(true);
@@ -162,33 +162,33 @@ const CASES: [Case; 8] = [
         kind: "timestamptz",
         column: "timestamptz",
         first: [
-            "'2026-10-25 00:30:00.000001+00'",
-            "'2026-10-25 02:30:00+02'",
-            "'2026-10-25 02:30:00.5+01'",
+            "'2024-10-27 00:30:00.000001+00'",
+            "'2024-10-27 02:30:00+02'",
+            "'2024-10-27 02:30:00.5+01'",
         ],
-        more: ["'2026-10-25 02:30:00.500001+01'", "'2027-01-01 00:00:00+14'"],
+        more: ["'2024-10-27 02:30:00.500001+01'", "'2025-01-01 00:00:00+14'"],
     },
     Case {
         kind: "timestamp",
         column: "timestamp",
         first: [
             "'0001-01-01 00:00:00'",
-            "'2026-12-01 06:00:00.123455'",
-            "'2026-12-01 06:00:00.123456'",
+            "'2024-12-01 06:00:00.123455'",
+            "'2024-12-01 06:00:00.123456'",
         ],
-        more: ["'2026-12-01 06:00:00.123457'", "'9999-12-31 23:59:59.999999'"],
+        more: ["'2024-12-01 06:00:00.123457'", "'2025-01-01 00:00:00'"],
     },
     Case {
         kind: "timestamptz(3)",
         column: "timestamptz(3)",
-        first: ["'2026-12-01 06:00:00.001+00'"; 3],
-        more: ["'2026-12-01 06:00:00.002+00'"; 2],
+        first: ["'2024-12-01 06:00:00.001+00'"; 3],
+        more: ["'2024-12-01 06:00:00.002+00'"; 2],
     },
     Case {
         kind: "date",
         column: "date",
-        first: ["'2024-02-28'", "'2024-02-29'", "'2026-12-01'"],
-        more: ["'2026-12-02'", "'2027-01-01'"],
+        first: ["'2024-02-28'", "'2024-02-29'", "'2024-12-01'"],
+        more: ["'2024-12-02'", "'2025-01-01'"],
     },
     Case {
         kind: "int",
@@ -311,10 +311,10 @@ async fn postgresql_reads_backfills_and_tables_without_rows() {
 
     // Whole days of the table's own time zone, the long one of October too: rows on both ends.
     server.execute(
-        "INSERT INTO days VALUES (1, '2026-10-24 22:00:00+00'), (2, '2026-10-24 22:00:00.000001+00'), \
-         (3, '2026-10-25 23:00:00+00'), (4, '2026-10-25 23:00:00.000001+00'), (5, NULL)",
+        "INSERT INTO days VALUES (1, '2024-10-26 22:00:00+00'), (2, '2024-10-26 22:00:00.000001+00'), \
+         (3, '2024-10-27 23:00:00+00'), (4, '2024-10-27 23:00:00.000001+00'), (5, NULL)",
     );
-    let request = json!({"runId": "b", "from_date": "2026-10-25", "to_date": "2026-10-26"});
+    let request = json!({"runId": "b", "from_date": "2024-10-27", "to_date": "2024-10-28"});
     let window = site.done("tables/days/windows", request).await;
     let rows = server.rows(window["query"].as_str().unwrap()).unwrap();
     let ids: Vec<_> = rows.iter().map(|row| row["id"].as_u64().unwrap()).collect();

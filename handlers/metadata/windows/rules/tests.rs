@@ -1,10 +1,18 @@
 use serde_json::json;
-use time::macros::datetime;
+use time::{Duration, OffsetDateTime, macros::datetime};
 
-use super::*;
+use super::{
+    ending::{LONGEST_REASON, MOST_DAYS},
+    opening::KEPT,
+    *,
+};
 use crate::metadata::{
-    tables::rules::{checked, spec_of},
-    windows::model::Purpose,
+    http::time::write_time,
+    tables::rules::{Checked, checked, spec_of},
+    windows::{
+        model::{Purpose, Status},
+        requests::{Commit, Failure},
+    },
 };
 
 const NOW: OffsetDateTime = datetime!(2026-12-01 06:00 UTC);
@@ -301,4 +309,23 @@ fn what_activities_give_is_taken_as_it_is() {
     let failure: Failure = serde_json::from_value(json!({"error": error})).unwrap();
     let failed = fail(&state, "w1", &failure, NOW).unwrap().unwrap();
     assert_eq!(failed.window.reason.as_deref(), Some("no \"route\""));
+}
+
+#[test]
+fn a_row_of_the_future_does_not_become_the_mark() {
+    let watermark =
+        json!({"column": "c", "type": "datetime2(0)", "lag": "5m", "start": "2020-01-01"});
+    let table = table_of(json!({"table": "t", "watermark": watermark}));
+    for (upper, wanted, is_capped) in [
+        ("2026-12-01T05:00:00", "2026-12-01T05:00:00", false),
+        ("2026-12-01T05:59:00", "2026-12-01T05:54:59", true),
+        ("2999-01-01", "2026-12-01T05:54:59", true),
+    ] {
+        let request = request(json!({"runId": "r", "upper": upper}));
+        let opened = open(&table, &State::default(), &request, None, NOW, "w").unwrap();
+        assert_eq!(opened.window.upper.as_deref(), Some(wanted));
+        assert_eq!(opened.window.is_capped, is_capped, "{upper}");
+        let done = commit(&opened.next.unwrap(), "w", &rows(1, Some(upper)), NOW).unwrap();
+        assert_eq!(mark_of(&done.unwrap().next.unwrap()), wanted);
+    }
 }
