@@ -14,19 +14,18 @@ use std::{
     time::Instant,
 };
 
-use ring::digest;
-use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{
     Report, Tools,
     audit::{Caller, Deed},
+    choose::Place,
     failure::{Failure, Kind},
     format::Format,
     memory::Share,
     records::{self, Record},
-    task::{Task, needs_key, needs_named_key},
+    task::Task,
     thread::on_thread,
 };
 use crate::{
@@ -35,11 +34,10 @@ use crate::{
         policy::Policy,
         streams::{BlobSink, BlobSource, Staged},
     },
-    routing::{Source, mark, route::OnConflict},
+    routing::{Source, route::OnConflict},
     stores::{
-        Condition, ETag, Fault, StoreError,
-        blobs::{Attributes, BlobPath, Blobs, Properties},
-        optional,
+        Fault, StoreError,
+        blobs::{Attributes, BlobPath, Blobs},
     },
 };
 
@@ -96,27 +94,11 @@ pub struct Job {
     pub deadline: Instant,
 }
 
-/// A name for the outcome, and what must be true of it at the commit.
-struct Place {
-    path: BlobPath,
-    condition: Condition,
-}
-
-/// What is at a name.
-enum Seen {
-    Nothing,
-    /// What we were asked for.
-    Done(Box<Properties>),
-    /// What an earlier attempt made of the same source version.
-    Ours(ETag),
-    Other(ETag),
-}
-
 /// The outcome of an engine, not yet committed.
-struct Made {
-    staged: Staged,
-    rejects: Option<Staged>,
-    totals: Totals,
+pub(super) struct Made {
+    pub(super) staged: Staged,
+    pub(super) rejects: Option<Staged>,
+    pub(super) totals: Totals,
 }
 
 impl Job {
@@ -172,12 +154,12 @@ impl Job {
         Ok(())
     }
 
-    fn store<'a>(&'a self, tools: &'a Tools) -> &'a Arc<dyn Blobs> {
+    pub(super) fn store<'a>(&'a self, tools: &'a Tools) -> &'a Arc<dyn Blobs> {
         self.elsewhere.as_ref().map_or(&tools.blobs, |(_, store)| store)
     }
 
     /// A place as people and the ledger read it.
-    fn display(&self, path: &BlobPath) -> String {
+    pub(super) fn display(&self, path: &BlobPath) -> String {
         match &self.elsewhere {
             Some((account, _)) => format!("{account}:{path}"),
             None => path.to_string(),
@@ -223,114 +205,6 @@ impl Job {
             key_id: key.as_ref().map(|key| key.name.clone()),
             key_version: key.map(|key| key.version),
             already_done: false,
-        })
-    }
-
-    /// Tells what is asked for: the same source version, rules and keys give the same text.
-    async fn fingerprint(&self, tools: &Tools) -> Result<String, Failure> {
-        let Source { path, properties } = &self.source;
-        let change = match &self.change {
-            Change::Protect(policy) => {
-                json!({ "policy": policy.name, "rules": policy.rules,
-                    "keys": key_versions(tools, policy).await? })
-            }
-            Change::Open { columns, .. } => json!({ "columns": columns }),
-        };
-        let text = json!({ "source": path, "etag": properties.etag.as_str(), "change": change,
-            "format": format!("{:?}", self.format) });
-        let digest = digest::digest(&digest::SHA256, text.to_string().as_bytes());
-        Ok(digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// Chooses a name; the error is the report of an outcome that is there already.
-    async fn choose(
-        &self,
-        tools: &Tools,
-        fingerprint: &str,
-    ) -> Result<Result<Place, Report>, Failure> {
-        let taken = || {
-            let place = self.display(&self.destination);
-            let reason = format!("{place} exists already, and on_conflict says so: fail");
-            Failure::refused(Kind::Taken, "destination", reason)
-        };
-        let spare = self.spare.as_ref().filter(|_| self.on_conflict == OnConflict::Version);
-        if let Some(path) = spare.filter(|_| self.is_resumed) {
-            // The first name may have become free since an earlier attempt took the second.
-            match self.look(tools, path, fingerprint).await? {
-                Seen::Done(there) => return self.done(tools, path, &there).await.map(Err),
-                Seen::Ours(etag) => {
-                    let condition = Condition::Matches(etag);
-                    return Ok(Ok(Place { path: path.clone(), condition }));
-                }
-                Seen::Nothing | Seen::Other(_) => {}
-            }
-        }
-        for path in std::iter::once(&self.destination).chain(spare) {
-            let place = |condition| Place { path: path.clone(), condition };
-            match self.look(tools, path, fingerprint).await? {
-                Seen::Nothing => return Ok(Ok(place(Condition::Absent))),
-                Seen::Done(there) => return self.done(tools, path, &there).await.map(Err),
-                Seen::Ours(etag) if self.is_resumed => {
-                    return Ok(Ok(place(Condition::Matches(etag))));
-                }
-                Seen::Ours(etag) | Seen::Other(etag) => match self.on_conflict {
-                    OnConflict::Replace => return Ok(Ok(place(Condition::Matches(etag)))),
-                    OnConflict::Version => {}
-                    OnConflict::Fail => return Err(taken()),
-                },
-            }
-        }
-        Err(taken())
-    }
-
-    async fn look(
-        &self,
-        tools: &Tools,
-        path: &BlobPath,
-        fingerprint: &str,
-    ) -> Result<Seen, Failure> {
-        let Some(there) = optional(self.store(tools).head(path).await)? else {
-            return Ok(Seen::Nothing);
-        };
-        let Source { path: source, properties } = &self.source;
-        let found = there.metadata.get(records::FINGERPRINT);
-        let ours = mark::is_from(&there.metadata, source, &properties.etag, path);
-        Ok(match found {
-            Some(found) if ours && found == fingerprint => Seen::Done(Box::new(there)),
-            Some(_) if ours => Seen::Ours(there.etag),
-            _ => Seen::Other(there.etag),
-        })
-    }
-
-    async fn done(
-        &self,
-        tools: &Tools,
-        path: &BlobPath,
-        there: &Properties,
-    ) -> Result<Report, Failure> {
-        let display = self.display(path);
-        if let (Some(id), Change::Protect(_)) = (there.metadata.get(records::ID), &self.change)
-            && self.format.is_text()
-        {
-            let place = (path, display.as_str());
-            records::put_sidecar(tools, &**self.store(tools), &self.source, place, id).await?;
-        }
-        let key = match &self.change {
-            Change::Protect(policy) if needs_key(policy) => Some(policy.key.clone()),
-            _ => None,
-        };
-        let version = match &key {
-            Some(key) => Some(tools.keys()?.current(key).await?),
-            None => None,
-        };
-        Ok(Report {
-            source: self.source.path.to_string(),
-            destination: display,
-            totals: records::totals(&there.metadata),
-            seconds: 0.0,
-            key_id: key,
-            key_version: version,
-            already_done: true,
         })
     }
 
@@ -418,103 +292,6 @@ impl Job {
         drop(stop);
         made
     }
-
-    async fn commit(
-        &self,
-        tools: &Tools,
-        place: &Place,
-        mut made: Made,
-        record: &Record,
-        fingerprint: &str,
-    ) -> Result<(), Failure> {
-        if Instant::now() >= self.deadline {
-            return Err(Failure::TooSlow);
-        }
-        let display = self.display(&place.path);
-        let is_protected = matches!(self.change, Change::Protect(_));
-        if let Some(rejects) = made.rejects.as_mut().filter(|_| made.totals.rejected > 0) {
-            self.commit_rejects(tools, rejects).await?;
-        }
-        if is_protected {
-            records::keep(tools, &display, record).await?;
-        }
-        let attributes = self.labelled(place, record, fingerprint, made.totals);
-        let committed = self.commit_staged(tools, place, &mut made.staged, &attributes).await;
-        if is_protected && matches!(committed, Err(Failure::Rival(_))) {
-            records::forget(tools, &display, &record.id).await;
-        }
-        committed?;
-        if is_protected && self.format.is_text() {
-            let at = (&place.path, display.as_str());
-            records::put_sidecar(tools, &**self.store(tools), &self.source, at, &record.id).await?;
-        }
-        Ok(())
-    }
-
-    fn labelled(
-        &self,
-        place: &Place,
-        record: &Record,
-        fingerprint: &str,
-        totals: Totals,
-    ) -> Attributes {
-        let Source { path, properties } = &self.source;
-        let mut attributes = self.attributes.clone();
-        let metadata = &mut attributes.metadata;
-        metadata.insert(mark::MARK.to_owned(), mark::mark(path, &properties.etag, &place.path));
-        records::label(metadata, &record.id, fingerprint, totals);
-        if let Change::Protect(_) = self.change {
-            records::label_with_envelope(metadata, &record.envelope);
-        }
-        attributes
-    }
-
-    /// Commits, and looks whether it happened where the answer leaves that open: a store may have
-    /// repeated a commit of which the first answer was lost.
-    async fn commit_staged(
-        &self,
-        tools: &Tools,
-        place: &Place,
-        staged: &mut Staged,
-        attributes: &Attributes,
-    ) -> Result<(), Failure> {
-        let Err(error) = staged.commit(attributes, &place.condition).await else { return Ok(()) };
-        let there = optional(self.store(tools).head(&place.path).await)?;
-        let id = attributes.metadata.get(records::ID);
-        if there.is_some_and(|there| there.metadata.get(records::ID) == id) {
-            return Ok(());
-        }
-        match error.fault {
-            Fault::AlreadyExists | Fault::Changed | Fault::Lost => {
-                Err(Failure::Rival(self.display(&place.path)))
-            }
-            _ => Err(error.into()),
-        }
-    }
-
-    /// Rejects replace those of an earlier attempt, and nothing else.
-    async fn commit_rejects(&self, tools: &Tools, staged: &mut Staged) -> Result<(), Failure> {
-        let Some(path) = &self.rejects else { return Ok(()) };
-        let Source { path: source, properties } = &self.source;
-        let condition = match optional(tools.blobs.head(path).await)? {
-            None => Condition::Absent,
-            Some(there) if mark::is_from(&there.metadata, source, &properties.etag, path) => {
-                Condition::Matches(there.etag)
-            }
-            Some(_) => {
-                let reason = format!("{path} exists already; name another file");
-                return Err(Failure::refused(Kind::Taken, "rejects", reason));
-            }
-        };
-        let mut attributes = Attributes::default();
-        let mark = mark::mark(source, &properties.etag, path);
-        attributes.metadata.insert(mark::MARK.to_owned(), mark);
-        staged.commit(&attributes, &condition).await.map_err(|error| match error.fault {
-            Fault::AlreadyExists | Fault::Changed | Fault::Lost => Failure::Rival(path.to_string()),
-            _ => error.into(),
-        })?;
-        Ok(())
-    }
 }
 
 /// What the parts of blobs take that are held at most, in bytes.
@@ -523,20 +300,6 @@ const HELD: usize = BlobSource::MEMORY + BlobSink::MEMORY;
 /// What is left for the engine of a share when the parts of blobs that are held are counted.
 fn for_engine(share: &Share) -> usize {
     share.size.saturating_sub(HELD).max(LEAST_MEMORY)
-}
-
-/// The versions of the keys that a policy uses now.
-async fn key_versions(tools: &Tools, policy: &Policy) -> Result<Value, Failure> {
-    if !needs_key(policy) {
-        return Ok(Value::Null);
-    }
-    let keys = tools.keys()?;
-    let named = match needs_named_key(policy) {
-        true => keys.named(&policy.key).await?.1.data_key_version,
-        false => None,
-    };
-    let current = keys.current(&policy.key).await?;
-    Ok(json!({ "name": policy.key, "version": current, "named": named }))
 }
 
 /// Ends the engine's thread when nobody waits for it any more.

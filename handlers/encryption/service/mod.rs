@@ -1,14 +1,16 @@
 //! Files in, protected files out, and back: what requests, routes and the command line share.
 //!
 //! Reading order: [`mod@format`] finds the engine of a file; [`task`] gets rules, keys and envelope
-//! ready for it; [`job`] does one blob, from looking at it to the commit,
-//! [`local`] one file of this machine; [`records`] keeps what a
+//! ready for it; [`job`] does one blob, from looking at it (`choose`) to the
+//! commit (`commit`), [`local`] one file of this machine; [`records`] keeps what a
 //! file says of itself in three places; [`request`] and [`answer`] are the HTTP side, [`many`]
 //! finds the files of a folder, [`proof`] and [`audit`] guard what is not for everybody; [`rewrap`]
 //! changes how the keys of protected files are wrapped; [`memory`] is shared by all work.
 
 pub mod answer;
 pub mod audit;
+mod choose;
+mod commit;
 pub mod failure;
 pub mod format;
 pub mod job;
