@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use ::parquet::file::metadata::ParquetMetaDataReader;
 use lakehand::encryption::{
     cell::Opener,
     engine::{EngineError, OpenedWith, Opening, Source, Work},
@@ -48,6 +49,21 @@ fn no_file_that_is_cut_off_is_accepted() {
         assert!(columns(&cut).is_err());
         assert!(protect(&cut, &COLUMNS).is_err());
     }
+}
+
+/// The positions of pages move with their column; one from elsewhere would come out as nonsense.
+#[test]
+fn a_page_index_that_points_out_of_its_column_is_refused() {
+    let mut file = small(RICH);
+    let metadata =
+        ParquetMetaDataReader::new().parse_and_finish(&bytes::Bytes::from(file.0.clone())).unwrap();
+    let index = metadata.row_group(0).column(0).offset_index_offset().unwrap();
+    // A list of structs (0x19, 0x?c), the first field of the first one (0x16): the position.
+    let position = usize::try_from(index).unwrap() + 3;
+    assert_eq!((file.0[position - 3], file.0[position - 1]), (0x19, 0x16));
+    file.0[position] = 0;
+    let error = protect(&file, &["email"]).map(drop).unwrap_err().to_string();
+    assert!(error.contains("a page index points out of its column"), "{error}");
 }
 
 #[test]

@@ -124,8 +124,8 @@ impl Copier<'_> {
             Some(pages) => offset_index(pages),
             None => {
                 let column = fields.structure(column_chunk::METADATA)?.unwrap_or_default();
-                let shift = place.start.wrapping_sub(chunk::start(&column)?);
-                self.shifted((start, fields.size(column_chunk::OFFSET_INDEX_LENGTH)?), shift)?
+                let length = fields.size(column_chunk::OFFSET_INDEX_LENGTH)?;
+                self.shifted((start, length), chunk::start(&column)?, place)?
             }
         };
         let at = out.totals.bytes_out;
@@ -133,8 +133,9 @@ impl Copier<'_> {
         Ok(Some((at, bytes.len() as u64)))
     }
 
-    /// The offset index of a chunk that begins elsewhere now.
-    fn shifted(&self, range: Range, shift: u64) -> Result<Vec<u8>, EngineError> {
+    /// The offset index of a chunk that began at `start` and is at another place now. One that
+    /// points to somewhere else is refused: there, it would point to anything.
+    fn shifted(&self, range: Range, start: u64, place: &Place) -> Result<Vec<u8>, EngineError> {
         let length = usize::try_from(range.1).unwrap_or(usize::MAX);
         self.memory.check(length, || "an offset index".to_owned())?;
         let bytes = self.window(range)?.take(length)?;
@@ -143,7 +144,9 @@ impl Copier<'_> {
         let mut locations = Vec::new();
         for location in index.list(1)?.unwrap_or_default() {
             let mut location = Struct::parse(location)?;
-            location.set_i64(1, location.size(1)?.wrapping_add(shift));
+            let inside = location.size(1)?.checked_sub(start).filter(|at| *at < place.length);
+            let inside = inside.ok_or(Malformed::Wrong("a page index points out of its column"))?;
+            location.set_i64(1, place.start + inside);
             locations.push(location.to_bytes());
         }
         index.set_list(1, kind::STRUCT, &locations);
