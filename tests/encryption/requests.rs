@@ -214,3 +214,23 @@ async fn an_answer_to_a_lost_sidecar_is_the_sidecar() {
     assert_eq!(answer["files"][0]["alreadyDone"], true);
     assert!(site.blobs.head(&sidecar).await.is_ok());
 }
+
+#[tokio::test]
+async fn the_dataset_that_a_request_names_is_told_once() {
+    let site = Site::local().await;
+    site.write("processing/x.csv", PEOPLE).await;
+    let mut order = body("processing/x.csv", "curated/x.csv");
+    order["dataset"] = json!("landing/people");
+    order["runId"] = json!("r1");
+    for _ in 0..2 {
+        assert_eq!(site.encrypt(order.clone()).await.0, 200);
+    }
+    let address = "datasets/landing/people";
+    let (_, dataset) = site.worker.call("GET", address, &[], &Value::Null).await;
+    let [change] = &dataset["history"].as_array().unwrap()[..] else { panic!("{dataset}") };
+    assert_eq!((&change["by"], &change["runId"]), (&json!("encryption"), &json!("r1")));
+    assert_eq!(change["reason"], "protected 1 file of 3 rows by policy pii");
+    order["runId"] = json!("");
+    let (status, answer) = site.encrypt(order).await;
+    assert_eq!((status, &answer["errors"][0]["field"]), (400, &json!("runId")), "{answer}");
+}

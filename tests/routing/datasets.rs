@@ -1,6 +1,7 @@
 //! Datasets: complete, in order, once.
 
 use lakehand::{
+    metadata::datasets::{model as api, store::Datasets},
     routing::{
         dataset::{Dataset, Status},
         ledger::State,
@@ -29,6 +30,15 @@ const MARKER: &str = "landing/q1/q1.DONE";
 async fn record(lake: &Lake, set: &str) -> Dataset {
     let key = Key::new("landing", format!("sets:landing/{set}"));
     documents::read(&*lake.documents, Collection::Deliveries, &key).await.unwrap().unwrap().body
+}
+
+/// What the metadata API knows of a dataset: its history as status and delivery, files and bytes.
+async fn told(lake: &Lake, set: &str) -> (Vec<(api::Status, Option<u32>)>, (u64, u64)) {
+    let datasets = Datasets::new(&*lake.documents);
+    let found = datasets.look(&format!("landing/{set}")).await.unwrap().unwrap().dataset;
+    assert_eq!(found.facts.path.as_deref(), Some(set));
+    let history = found.history.iter().map(|change| (change.status, change.delivery)).collect();
+    (history, (found.facts.files, found.facts.bytes))
 }
 
 fn closed(files: u64, bytes: u64) -> Outcome {
@@ -64,6 +74,10 @@ async fn files_wait_for_their_marker_and_it_goes_last() {
     let record = record(&lake, "q1").await;
     assert_eq!((record.status, record.delivery, record.files), (Status::Ready, 1, 2));
     assert_eq!(lake.steps("landing/q1/a").await, ["waiting", "delivered", "sourceRemoved"]);
+    use api::Status::{Landing, Processing, Ready, Received};
+    let history = [Received, Processing, Ready].map(|status| (status, Some(1)));
+    let history = [(Landing, None)].into_iter().chain(history).collect();
+    assert_eq!(told(&lake, "q1").await, (history, (2, 3)));
     assert_eq!(lake.entry("landing/q1/a").await.dataset.as_deref(), Some("landing/q1"));
 }
 
@@ -83,6 +97,9 @@ async fn a_new_marker_opens_the_next_delivery() {
     };
     assert_ne!(destination, "processing/q1/Original/q1.DONE", "the first marker stays");
     assert_eq!(record(&lake, "q1").await.delivery, 2);
+    let (history, size) = told(&lake, "q1").await;
+    assert_eq!((history.last(), size), (Some(&(api::Status::Ready, Some(2))), (1, 2)));
+    assert_eq!(history.len(), 6, "three for each delivery: {history:?}");
     assert_eq!(lake.names("processing").await.len(), 4);
 }
 
@@ -141,6 +158,7 @@ async fn a_failure_on_the_way_is_made_good_and_counted_once() {
         lake.arrive(MARKER).await.unwrap_err();
         assert!(!lake.names("processing").await.contains(&"q1/Original/q1.DONE".to_owned()));
         assert_eq!(lake.arrive(MARKER).await.unwrap(), closed(2, 3), "{operation}");
+        assert_eq!(told(&lake, "q1").await.0.len(), 3, "{operation}: the repeat is no news");
         assert_eq!(lake.names("landing").await, [""; 0]);
         assert_eq!(lake.names("processing").await.len(), 3);
     }
@@ -173,6 +191,7 @@ async fn a_file_that_is_quarantined_takes_the_marker_along() {
     assert_eq!(lake.names("processing").await, ["q1/Original/a", "q1/Original/b"]);
     assert_eq!(lake.names("quarantine").await, ["landing/q1/a", "landing/q1/q1.DONE"]);
     assert_eq!(record(&lake, "q1").await.status, Status::Quarantined);
+    assert_eq!(told(&lake, "q1").await.0.last(), Some(&(api::Status::Quarantined, Some(1))));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use axum::{
 use futures::StreamExt;
 use serde::Serialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{
     Report, Tools,
@@ -21,7 +22,7 @@ use super::{
     job::{Change, Job},
     many::{Found, Selection},
     proof,
-    request::{Body, Request, Rewrapping},
+    request::{Body, Lineage, Request, Rewrapping},
     rewrap::{NamedRewrapped, Rewrap, Rewrapped, State as Wrapping},
     task::needs_key,
 };
@@ -31,8 +32,10 @@ use crate::{
     encryption::{engine::Totals, envelope::WrappedKeys},
     error::Error,
     host::boundary::InvocationId,
+    metadata::datasets::store::Datasets,
     routing::{
         Source,
+        outcome::counted,
         pattern::Captures,
         template::{Facts, version_name},
     },
@@ -71,7 +74,28 @@ pub async fn encrypt(State(app): State<Arc<App>>, body: RawBody) -> Result<Json<
         app.tools.keys()?;
     }
     let request = body.common(config, destinations).map_err(Failure::from)?;
-    run(&app.tools, config, &request, &Change::Protect(policy), Instant::now() + BUDGET).await
+    let lineage = body.lineage().map_err(Failure::from)?;
+    let name = policy.name.clone();
+    let deadline = Instant::now() + BUDGET;
+    let answer = run(&app.tools, config, &request, &Change::Protect(policy), deadline).await?;
+    remember(&app, lineage, &name, &answer).await?;
+    Ok(answer)
+}
+
+/// Tells the dataset that a request names what was done; repeated, it is told nothing new.
+async fn remember(
+    app: &App,
+    lineage: Lineage,
+    policy: &str,
+    Answer { totals, files, .. }: &Answer,
+) -> Result<(), Error> {
+    let Some(dataset) = lineage.dataset else { return Ok(()) };
+    let (files, rows) = (counted(files.len() as u64, "file"), counted(totals.rows, "row"));
+    let by = if policy.is_empty() { String::new() } else { format!(" by policy {policy}") };
+    let reason = format!("protected {files} of {rows}{by}");
+    let now = OffsetDateTime::now_utc();
+    let datasets = Datasets::new(&*app.documents);
+    Ok(datasets.remark(&dataset, "encryption", reason, lineage.run_id, now).await?)
 }
 
 /// Opens what a request names, for those who prove that they may.

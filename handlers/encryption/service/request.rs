@@ -15,6 +15,7 @@ use crate::{
         csv::CsvOptions,
         policy::{Policy, Rule},
     },
+    metadata::http::text::check_id,
     routing::route::OnConflict,
     stores::{
         blobs::{BlobPath, is_container},
@@ -73,6 +74,15 @@ fn format_of(named: Option<&str>, csv: &CsvOptions, path: &BlobPath) -> Result<F
 
 /// The fields that both requests have.
 const COMMON: [&str; 5] = ["source", "destination", "on_conflict", "format", "csv"];
+
+/// What the work is part of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// The dataset.
+    pub dataset: Option<String>,
+    /// The run.
+    pub run_id: Option<String>,
+}
 
 /// A body, before it is understood.
 #[derive(Debug)]
@@ -177,12 +187,25 @@ impl Body {
         }
     }
 
+    /// The dataset whose history shall tell of the work, and the run that does it.
+    ///
+    /// # Errors
+    /// Something that is no id.
+    pub fn lineage(&self) -> Result<Lineage, Refusal> {
+        let id = |field| {
+            let id = self.text(field)?;
+            id.map_or(Ok(()), |id| check_id(field, id)).map_err(|it| wrong(field, it.detail))?;
+            Ok(id.map(str::to_owned))
+        };
+        Ok(Lineage { dataset: id("dataset")?, run_id: id("runId")? })
+    }
+
     /// What is to be protected, and how.
     ///
     /// # Errors
     /// The first field that is wrong, or names what is not configured.
     pub fn policy(&self, config: &Config) -> Result<Policy, Refusal> {
-        self.finish(&COMMON, &["policy", "columns", "key", "rejects"])?;
+        self.finish(&COMMON, &["policy", "columns", "key", "rejects", "dataset", "runId"])?;
         match (self.text("policy")?, self.0.get("columns")) {
             (Some(_), Some(_)) => Err(wrong("policy", "leave it out, or `columns`")),
             (None, None) => Err(wrong("policy", "it is missing; name a [[policy]], or `columns`")),

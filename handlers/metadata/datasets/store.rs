@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{
-    model::{Dataset, Draft, Facts, Status},
+    model::{Change, Dataset, Draft, Facts, Status},
     rules::Event,
 };
 use crate::{
@@ -223,17 +223,68 @@ impl<'a> Datasets<'a> {
         }
         Err(busy(id))
     }
+
+    /// Adds a line to the history of a dataset, which begins with it if nobody knew it; the same
+    /// line again changes nothing.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn remark(
+        &self,
+        id: &str,
+        by: &str,
+        reason: String,
+        run_id: Option<String>,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let at = |status, delivery| Event {
+            status,
+            at: write_time(now),
+            by: by.to_owned(),
+            reason: Some(reason.clone()),
+            run_id: run_id.clone(),
+            delivery,
+        };
+        let is_it = |change: &Change| {
+            change.by == by && change.run_id == run_id && change.reason.as_ref() == Some(&reason)
+        };
+        for attempt in 0..TRIES {
+            let Some(Document { key, etag, body }) = self.0.get::<Dataset>(id).await? else {
+                let new = Dataset::begin(id, Facts::default(), at(Status::Processing, None));
+                if self.begin(&new, now).await?.is_some() {
+                    return Ok(());
+                }
+                continue;
+            };
+            if body.history.iter().any(is_it) {
+                return Ok(());
+            }
+            let mut dataset = body;
+            // The status stands, and with it when the dataset became ready.
+            let (ready_at, delivery) = (dataset.ready_at.clone(), dataset.delivery);
+            dataset.note(at(dataset.status, delivery));
+            dataset.ready_at = ready_at;
+            if self.write(&key, dataset, etag).await?.is_some() {
+                return Ok(());
+            }
+            pause(attempt).await;
+        }
+        Err(busy(id))
+    }
 }
 
 impl Sighting {
-    /// What a dataset becomes; nothing, if the sighting is old.
+    /// What a dataset becomes; nothing, if the sighting is no news of it.
     fn seen(&self, dataset: &Dataset) -> Option<Dataset> {
-        let is_old = self.event.delivery < dataset.delivery;
-        let is_same = self.event.delivery == dataset.delivery
-            && (dataset.status == self.event.status
-                || !super::rules::allowed(dataset.status, false).contains(&self.event.status));
+        let Event { status, delivery, by, .. } = &self.event;
+        let went_as_far = |change: &Change| {
+            change.by == *by && change.delivery == *delivery && change.status >= *status
+        };
         // That files land is news only of a dataset that nobody knew.
-        if is_old || is_same || self.event.status == Status::Landing {
+        if *delivery < dataset.delivery
+            || *status == Status::Landing
+            || dataset.history.iter().any(went_as_far)
+        {
             return None;
         }
         let mut seen = dataset.clone();

@@ -7,6 +7,7 @@
 mod content;
 mod moving;
 mod record;
+mod report;
 
 use std::collections::BTreeSet;
 
@@ -24,10 +25,13 @@ use super::{
     pattern::Captures,
     route::{Completion, Route},
 };
-use crate::stores::{
-    Condition, Fault, StoreError,
-    documents::{self, Collection, Document, Key},
-    optional,
+use crate::{
+    metadata::datasets::model as datasets,
+    stores::{
+        Condition, Fault, StoreError,
+        documents::{self, Collection, Document, Key},
+        optional,
+    },
 };
 
 /// Handles a file or a marker of a route that collects datasets.
@@ -103,6 +107,7 @@ impl<'a> Collecting<'a> {
     async fn wait(&self, source: &Source, captures: &Captures) -> Result<Outcome, StoreError> {
         let ledger = &self.routing.ledger;
         ledger.note(source, State::Waiting, &self.note(None)).await?;
+        self.tell(datasets::Status::Landing, None).await?;
         if let Some(record) = self.record().await?
             && record.body.status == Status::Received
             && let Some(marker) = self.marker_of(&record.body).await?
@@ -135,6 +140,7 @@ impl<'a> Collecting<'a> {
             }
         };
         let mut record = self.open(marker).await?;
+        self.report(&record.body).await?;
         let mut files = Vec::new();
         if matches!(record.body.status, Status::Received | Status::Processing) {
             files = self.listing(marker).await?;
@@ -145,6 +151,7 @@ impl<'a> Collecting<'a> {
                 return self.settle(marker, record, reason).await;
             }
             record = self.start(record, manifest.as_ref(), &files).await?;
+            self.report(&record.body).await?;
         }
         if record.body.status == Status::Processing {
             let until = record.body.until();
@@ -158,6 +165,7 @@ impl<'a> Collecting<'a> {
                 }
             };
         }
+        self.report(&record.body).await?;
         self.send_marker(marker, captures, &record.body).await
     }
 
