@@ -22,7 +22,7 @@ use crate::{
         engine::{EngineError, Source, Totals},
         envelope::Envelope,
         policy::Policy,
-        streams::FileSource,
+        streams::{FileSink, FileSource},
     },
     stores::{Fault, StoreError},
 };
@@ -143,11 +143,12 @@ impl LocalFile {
         let key = task.key().cloned();
         let (temporary, file) =
             Temporary::beside(destination).map_err(|error| failed(destination, error))?;
-        let sink = BufWriter::with_capacity(1 << 20, file);
+        let sink = FileSink::new(file).map_err(|error| failed(destination, error))?;
+        let sink = BufWriter::with_capacity(1 << 20, sink);
         let done = self.format.run(task, &self.source, sink, None, self.memory, progress);
         let (sink, totals) = done.map_err(|error| self.failed(error))?;
-        let file = sink.into_inner().map_err(|error| failed(destination, error.into()))?;
-        file.sync_all().map_err(|error| failed(destination, error))?;
+        let sink = sink.into_inner().map_err(|error| failed(destination, error.into()))?;
+        sink.finish().map_err(|error| failed(destination, error))?;
         temporary.become_file(destination, replace).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => exists(destination),
             _ => failed(destination, error),
