@@ -1,21 +1,10 @@
-//! The head of the results: when, on what, with what.
+//! When, on what, with what: the head of all results.
 
 use std::{fs, process::Command, thread};
 
 use time::OffsetDateTime;
 
-use crate::peer;
-
-const INTRODUCTION: &str = "\
-# Benchmarks
-
-Written by `cargo bench --bench measurements`; [benches/README.md](../benches/README.md) says what \
-each part does. Figures of one run are comparable with each other, and with those of no other \
-machine.
-
-";
-
-/// Date, machine and versions.
+/// Date, machine, its load, and the version of lakehand.
 pub(crate) fn description() -> String {
     let date = OffsetDateTime::now_utc().date();
     let cores = thread::available_parallelism().unwrap();
@@ -26,21 +15,11 @@ pub(crate) fn description() -> String {
     let kernel = kernel.split('-').next().unwrap_or_default().trim();
     let load = fs::read_to_string("/proc/loadavg").unwrap();
     let load = load.split(' ').next().unwrap_or_default();
-    let node = version("node", &["--version"]);
-    let python = version(&peer::python(), &["--version"]);
-    let azurite = azurite();
-    let sdk = include_str!("requirements.txt").lines().next().unwrap_or_default();
     format!(
-        "{INTRODUCTION}{date}: {cores} cores ({processor}), {gibibytes:.0} GiB of memory, Linux \
-         {kernel}, load {load} before the run; lakehand {}, Azurite {azurite} on Node {node}, {python} with {sdk}.\n\n",
+        "{date}: {cores} cores ({processor}), {gibibytes:.0} GiB of memory, Linux {kernel}, load \
+         {load} before the run; lakehand {}",
         env!("CARGO_PKG_VERSION"),
     )
-}
-
-fn azurite() -> String {
-    let package = include_str!("../tests/azurite/package.json");
-    let package: serde_json::Value = serde_json::from_str(package).unwrap();
-    package["dependencies"]["azurite"].as_str().unwrap().to_owned()
 }
 
 fn field(file: &str, name: &str) -> Option<String> {
@@ -49,7 +28,8 @@ fn field(file: &str, name: &str) -> Option<String> {
     Some(line.trim_start_matches([':', ' ', '\t']).trim().to_owned())
 }
 
-fn version(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
+/// What a program says of its version.
+pub(crate) fn version(program: &str) -> String {
+    let output = Command::new(program).arg("--version").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -8,6 +8,7 @@ mod machine;
 mod memory;
 mod peer;
 mod process;
+mod python;
 mod routing;
 mod start;
 mod table;
@@ -18,6 +19,15 @@ use std::{fs, path::Path};
 /// Where the results go, from the repository root.
 const RESULTS: &str = "docs/benchmarks.md";
 
+const INTRODUCTION: &str = "\
+# Benchmarks
+
+Written by `cargo bench --bench measurements`; [benches/README.md](../benches/README.md) says what \
+each part does. Figures of one run are comparable with each other, and with those of no other \
+machine. How long it takes to protect columns, and beside what, is in [encryption.md](encryption.md).
+
+";
+
 #[tokio::main]
 async fn main() {
     let (flags, parts): (Vec<_>, Vec<_>) =
@@ -27,7 +37,7 @@ async fn main() {
     }
     let wanted = parts.into_iter().next();
     let wants = |part| wanted.as_deref().is_none_or(|wanted| wanted == part);
-    let mut report = machine::description();
+    let mut report = format!("{INTRODUCTION}{}, {}.\n\n", machine::description(), peer::versions());
     if wants("start") {
         report += &start::measure();
     }

@@ -2,34 +2,27 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use serde_json::Value;
 
-/// Where the environment with the SDK is, next to what Cargo builds.
-const ENVIRONMENT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/peer");
+use crate::{machine::version, python};
 
-/// The Python of that environment, which is made at the first use.
-pub(crate) fn python() -> String {
-    let folder = PathBuf::from(ENVIRONMENT);
-    let python = folder.join("bin/python").display().to_string();
-    let wanted = include_str!("requirements.txt");
-    let made = folder.join("requirements.txt");
-    if std::fs::read_to_string(&made).is_ok_and(|found| found == wanted) {
-        return python;
-    }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/requirements.txt");
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(source));
-    std::fs::write(made, wanted).unwrap();
-    python
+const REQUIREMENTS: &str = include_str!("requirements.txt");
+
+/// The versions of Azurite and of the peer.
+pub(crate) fn versions() -> String {
+    let package = include_str!("../tests/azurite/package.json");
+    let package: Value = serde_json::from_str(package).unwrap();
+    let azurite = package["dependencies"]["azurite"].as_str().unwrap();
+    let sdk = REQUIREMENTS.lines().next().unwrap_or_default();
+    let (node, python) = (version("node"), version(&python()));
+    format!("Azurite {azurite} on Node {node}, {python} with {sdk}")
 }
 
-fn run(command: &mut Command) {
-    let status = command.status().expect("python3 must be on the PATH, with its venv module");
-    assert!(status.success(), "{command:?}: {status}");
+fn python() -> String {
+    python::with("peer", REQUIREMENTS)
 }
 
 /// A running `peer.py`; it ends when its input does.

@@ -1,6 +1,7 @@
 //! Between the engines, which read and write in one go on a thread of their own, and what holds
 //! the bytes: a file, or a blob behind an asynchronous store.
 
+mod file_sink;
 mod sink;
 mod source;
 
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub use self::{
+    file_sink::FileSink,
     sink::{BlobSink, Staged},
     source::BlobSource,
 };

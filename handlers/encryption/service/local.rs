@@ -23,7 +23,7 @@ use crate::{
         envelope::{Envelope, WrappedKeys},
         parquet,
         policy::Policy,
-        streams::{FileSource, SourceReader},
+        streams::{FileSink, FileSource, SourceReader},
     },
     stores::{Fault, StoreError},
 };
@@ -287,19 +287,20 @@ fn put_sidecar(file: &Path, record: &Record) -> io::Result<()> {
 struct Output<'a> {
     place: &'a Path,
     temporary: Temporary,
-    file: BufWriter<File>,
+    file: BufWriter<FileSink>,
 }
 
 impl<'a> Output<'a> {
     fn beside(place: &'a Path) -> Result<Self, Failure> {
         let (temporary, file) = Temporary::beside(place).map_err(|error| failed(place, error))?;
+        let file = FileSink::new(file).map_err(|error| failed(place, error))?;
         Ok(Self { place, temporary, file: BufWriter::with_capacity(1 << 20, file) })
     }
 
     fn become_file(self, replace: bool) -> Result<(), Failure> {
         let Self { place, temporary, file } = self;
         let file = file.into_inner().map_err(|error| failed(place, error.into()))?;
-        file.sync_all().map_err(|error| failed(place, error))?;
+        file.finish().map_err(|error| failed(place, error))?;
         temporary.become_file(place, replace).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => exists("destination", place),
             _ => failed(place, error),
