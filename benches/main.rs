@@ -24,7 +24,7 @@ const INTRODUCTION: &str = "\
 
 Written by `cargo bench --bench measurements`; [benches/README.md](../benches/README.md) says what \
 each part does. Figures of one run are comparable with each other, and with those of no other \
-machine. How long it takes to protect columns, and beside what, is in [encryption.md](encryption.md).
+machine. How long it takes to protect columns, and beside what, is in [encryption-benchmark.md](encryption-benchmark.md).
 
 ";
 

@@ -18,7 +18,7 @@ needs. Figures of one run are comparable with each other, and with those of no o
 ";
 
 const JOB: &str = "\
-![Seconds and CPU seconds of each tool](encryption.svg)
+![Seconds and CPU seconds of each tool](encryption-benchmark.svg)
 
 Five of the 12 columns of a Parquet file of invented people become cells of their own under \
 AES-256-GCM. A whole process is measured, its start included, and all take turns. Memory is the most \
