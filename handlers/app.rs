@@ -33,7 +33,7 @@ use crate::{
         tables::{exchange::http as exchange, http as tables},
         windows::http as windows,
     },
-    ops,
+    openapi, ops,
     routing::{Routing, ledger::Ledger, trace},
     settings::Settings,
     stores::{blobs::Blobs, documents::Documents, queues::Queues},
@@ -91,6 +91,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/health", get(ops::health))
         .route("/api/status", get(ops::status))
         .route("/api/trace", get(trace::get))
+        .route("/api/openapi.json", get(openapi::get))
         .route("/api/encrypt", post(answer::encrypt))
         .route("/api/decrypt", post(answer::decrypt))
         .route("/api/keys/rewrap", post(answer::rewrap))

@@ -48,6 +48,8 @@ pub(crate) enum Command {
         #[arg(long)]
         verbose: bool,
     },
+    /// Print the OpenAPI document of the HTTP API
+    Openapi,
     /// Validate lakehand.toml and the settings, or say where a name would go
     Check(Check),
     /// Show every step of one blob
@@ -102,6 +104,7 @@ impl Command {
                 let options = dev::Options { lake, port, replay, workers, verbose };
                 answer(block_on(dev::run(options, environment)))
             }
+            Self::Openapi => answer(print_openapi()),
             Self::Check(check) => answer(block_on(check.run(environment))),
             Self::Trace { blob, lake, json } => {
                 answer(block_on(print_trace(environment, lake, blob, json)))
@@ -117,6 +120,11 @@ impl Command {
             }
         }
     }
+}
+
+fn print_openapi() -> Result<(), serde_json::Error> {
+    println!("{}", serde_json::to_string_pretty(&lakehand::openapi::describe())?);
+    Ok(())
 }
 
 fn answer<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {

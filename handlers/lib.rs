@@ -10,6 +10,7 @@ pub mod encryption;
 pub mod error;
 pub mod host;
 pub mod metadata;
+pub mod openapi;
 pub mod ops;
 pub mod routing;
 pub mod settings;

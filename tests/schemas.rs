@@ -7,7 +7,7 @@ use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 
 /// The HTTP functions and who may call them: the host checks a key for all but `anonymous`.
-const HTTP: [(&str, &str); 11] = [
+const HTTP: [(&str, &str); 12] = [
     ("datasets", "function"),
     ("decrypt", "function"),
     ("encrypt", "function"),
@@ -15,6 +15,7 @@ const HTTP: [(&str, &str); 11] = [
     ("health", "anonymous"),
     ("keys", "function"),
     ("not_found", "anonymous"),
+    ("openapi", "function"),
     ("runs", "function"),
     ("status", "function"),
     ("tables", "function"),
@@ -131,6 +132,7 @@ fn the_host_forwards_a_function_with_one_trigger_and_one_answer_named_res() {
         assert_eq!(trigger["authLevel"], level, "{function}");
         let route = match function {
             "not_found" => "{*path}",
+            "openapi" => "openapi.json",
             "keys" => "keys/rewrap",
             "datasets" => "datasets/{*path}",
             "runs" => "runs/{*path}",

@@ -38,6 +38,7 @@ pub const FUNCTIONS: &[Function] = &[
         name: "not_found",
         definition: include_str!("../../functions/not_found/function.json"),
     },
+    Function { name: "openapi", definition: include_str!("../../functions/openapi/function.json") },
     Function {
         name: "route_blob",
         definition: include_str!("../../functions/route_blob/function.json"),

@@ -1,0 +1,193 @@
+//! Operations as an OpenAPI document (version 3.1).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder,
+        PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+        path::{OperationBuilder, ParameterBuilder, ParameterIn},
+        request_body::RequestBodyBuilder,
+        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use crate::error::Wrong;
+
+/// The schemas that operations refer to, by name.
+pub type Schemas = BTreeMap<String, RefOr<Schema>>;
+
+/// How a body is described; it adds the schemas that it refers to.
+pub type Describe = fn(&mut Schemas) -> RefOr<Schema>;
+
+/// One method of one address.
+#[derive(Clone)]
+pub struct Operation {
+    /// Such as `get`.
+    pub method: HttpMethod,
+    /// Below `/api`, with parameters in braces.
+    pub path: &'static str,
+    /// What it does, one line.
+    pub summary: &'static str,
+    /// The parameters of its query.
+    pub query: &'static [Parameter],
+    /// What it reads.
+    pub body: Option<Describe>,
+    /// What it answers, by status, when all is well.
+    pub answers: Vec<(u16, Describe)>,
+    /// The statuses of its problems.
+    pub problems: &'static [u16],
+    /// Whether the host asks for a function key.
+    pub is_guarded: bool,
+}
+
+/// A parameter of a query: its name and its schema.
+pub type Parameter = (&'static str, fn() -> Value);
+
+/// The schema of a type, by reference.
+pub fn of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    let mut found = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut found);
+    schemas.extend(found);
+    Ref::from_schema_name(T::name()).into()
+}
+
+/// A schema that is written down as JSON.
+///
+/// # Panics
+/// It is none, which a test would have shown.
+pub fn raw(schema: Value) -> RefOr<Schema> {
+    serde_json::from_value(schema).expect("a schema that is written here is one")
+}
+
+fn reference(schema: &RefOr<Schema>) -> Value {
+    serde_json::to_value(schema).unwrap_or_default()
+}
+
+/// A resource with its version.
+pub fn versioned<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    let resource = reference(&of::<T>(schemas));
+    let version = json!({
+        "type": "object", "required": ["etag"],
+        "properties": { "etag": { "type": "string", "description": "Its version, to be sent as `If-Match` or as the parameter `etag`." } },
+    });
+    raw(json!({ "allOf": [resource, version] }))
+}
+
+fn list(item: Value) -> RefOr<Schema> {
+    raw(json!({
+        "type": "object", "required": ["count", "value", "continuationToken"],
+        "properties": {
+            "count": { "type": "integer", "minimum": 0, "description": "How many items this page has. It may be none although there are more." },
+            "value": { "type": "array", "items": item },
+            "continuationToken": { "type": ["string", "null"], "description": "What to send as `continuationToken` for the next page; null after the last one." },
+        },
+    }))
+}
+
+/// A page of a list.
+pub fn page<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    let item = reference(&of::<T>(schemas));
+    list(item)
+}
+
+/// A page of a list whose items have versions.
+pub fn versioned_page<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    let item = reference(&versioned::<T>(schemas));
+    list(item)
+}
+
+/// Any object.
+pub fn object(_: &mut Schemas) -> RefOr<Schema> {
+    raw(json!({ "type": "object" }))
+}
+
+/// The document with these operations.
+pub fn write(operations: Vec<Operation>) -> OpenApi {
+    let mut schemas = Schemas::new();
+    let wrong = reference(&of::<Wrong>(&mut schemas));
+    schemas.insert("Problem".to_owned(), problem(wrong));
+    let mut paths = PathsBuilder::new();
+    for operation in operations {
+        let path = format!("/api/{}", operation.path);
+        let method = operation.method.clone();
+        paths = paths.path(path, PathItem::new(method, describe(operation, &mut schemas)));
+    }
+    let key = ApiKeyValue::with_description("x-functions-key", "The function's key, or the app's.");
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme("key", SecurityScheme::ApiKey(ApiKey::Header(key)))
+        .build();
+    let info = InfoBuilder::new()
+        .title("lakehand")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Routing, column encryption and the memory of a data pipeline."))
+        .build();
+    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+}
+
+fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
+    let Operation { method, path, summary, query, body, answers, problems, is_guarded } = operation;
+    let verb = serde_json::to_value(&method).unwrap_or_default();
+    let id = format!("{} {path}", verb.as_str().unwrap_or_default());
+    let id: Vec<_> =
+        id.split(|c: char| !c.is_ascii_alphanumeric()).filter(|it| !it.is_empty()).collect();
+    let tag = path.split('/').next().unwrap_or_default();
+    let mut described =
+        OperationBuilder::new().summary(Some(summary)).operation_id(Some(id.join("_"))).tag(tag);
+    for name in path.split(['{', '}']).skip(1).step_by(2) {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
+        let schema = raw(json!({ "type": "string", "minLength": 1, "maxLength": 200 }));
+        described = described.parameter(parameter.required(Required::True).schema(Some(schema)));
+    }
+    for (name, schema) in query {
+        let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Query);
+        described = described.parameter(parameter.schema(Some(raw(schema()))));
+    }
+    if let Some(body) = body {
+        let content = ContentBuilder::new().schema(Some(body(schemas))).build();
+        let body = RequestBodyBuilder::new().content("application/json", content);
+        described = described.request_body(Some(body.required(Some(Required::True)).build()));
+    }
+    for (status, answer) in answers {
+        let content = ContentBuilder::new().schema(Some(answer(schemas))).build();
+        let response =
+            ResponseBuilder::new().description("Done").content("application/json", content);
+        described = described.response(status.to_string(), response.build());
+    }
+    for status in problems {
+        let schema = Ref::from_schema_name("Problem");
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let response = ResponseBuilder::new().description(reason(*status));
+        let response = response.content("application/problem+json", content);
+        described = described.response(status.to_string(), response.build());
+    }
+    match is_guarded {
+        true => described.security(SecurityRequirement::new("key", [""; 0])),
+        false => described.security(SecurityRequirement::default()),
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    let status = axum::http::StatusCode::from_u16(status).ok();
+    status.and_then(|status| status.canonical_reason()).unwrap_or_default()
+}
+
+/// A problem of RFC 9457.
+fn problem(wrong: Value) -> RefOr<Schema> {
+    raw(json!({
+        "type": "object", "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": { "type": "string" },
+            "title": { "type": "string" },
+            "status": { "type": "integer" },
+            "detail": { "type": "string", "description": "What is wrong, and what to do." },
+            "errors": { "type": "array", "items": wrong },
+            "invocationId": { "type": "string", "description": "Under which the log says more." },
+            "current": { "type": "object", "description": "What is there, in a conflict." },
+            "etag": { "type": ["string", "null"], "description": "The version that is there, where another one was named." },
+        },
+    }))
+}
