@@ -10,6 +10,7 @@ mod dev;
 mod encryption;
 mod keys;
 mod metadata;
+mod openapi;
 mod package;
 mod parquet;
 mod protocol;

@@ -70,6 +70,11 @@ impl Worker {
         answer["status"].as_str().unwrap().to_owned()
     }
 
+    /// The whole of an address below `/api`.
+    pub(crate) fn address(&self, address: &str) -> String {
+        format!("{}/api/{address}", self.address)
+    }
+
     /// Calls an address below `/api`, as the host passes a request on.
     pub(crate) async fn call(
         &self,

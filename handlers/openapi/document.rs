@@ -1,6 +1,6 @@
 //! Operations as an OpenAPI document (version 3.1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use utoipa::{
@@ -62,6 +62,36 @@ pub fn raw(schema: Value) -> RefOr<Schema> {
     serde_json::from_value(schema).expect("a schema that is written here is one")
 }
 
+/// The schema of a type as it is, for a request that allows nothing else, and a `more` member.
+pub fn strict<T: ToSchema>(schemas: &mut Schemas, more: Option<Parameter>) -> RefOr<Schema> {
+    of::<T>(schemas);
+    let mut schema = serde_json::to_value(T::schema()).unwrap_or_default();
+    if let Some((name, described)) = more {
+        schema["properties"][name] = described();
+    }
+    raw(schema)
+}
+
+/// Lets answers that have all members of another type have more than these.
+fn relax(schemas: &mut Schemas) {
+    let mut parts = BTreeSet::new();
+    for schema in schemas.values() {
+        for part in reference(schema)["allOf"].as_array().into_iter().flatten() {
+            parts.extend(
+                part["$ref"].as_str().and_then(|it| it.rsplit('/').next()).map(str::to_owned),
+            );
+        }
+    }
+    for name in parts {
+        let Some(schema) = schemas.get_mut(&name) else { continue };
+        let mut relaxed = reference(schema);
+        if let Value::Object(members) = &mut relaxed {
+            members.shift_remove("additionalProperties");
+        }
+        *schema = raw(relaxed);
+    }
+}
+
 fn reference(schema: &RefOr<Schema>) -> Value {
     serde_json::to_value(schema).unwrap_or_default()
 }
@@ -115,6 +145,7 @@ pub fn write(operations: Vec<Operation>) -> OpenApi {
         let method = operation.method.clone();
         paths = paths.path(path, PathItem::new(method, describe(operation, &mut schemas)));
     }
+    relax(&mut schemas);
     let key = ApiKeyValue::with_description("x-functions-key", "The function's key, or the app's.");
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
@@ -186,7 +217,7 @@ fn problem(wrong: Value) -> RefOr<Schema> {
             "detail": { "type": "string", "description": "What is wrong, and what to do." },
             "errors": { "type": "array", "items": wrong },
             "invocationId": { "type": "string", "description": "Under which the log says more." },
-            "current": { "type": "object", "description": "What is there, in a conflict." },
+            "current": { "type": ["object", "null"], "description": "What is there, in a conflict." },
             "etag": { "type": ["string", "null"], "description": "The version that is there, where another one was named." },
         },
     }))

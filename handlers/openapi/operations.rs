@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use utoipa::openapi::{HttpMethod, RefOr, Schema};
 
 use super::document::{
-    Describe, Operation, Parameter, Schemas, object, of, page, raw, versioned, versioned_page,
+    Describe, Operation, Parameter, Schemas, object, of, page, raw, strict, versioned,
+    versioned_page,
 };
 use crate::metadata::{
     datasets::model::{Dataset, Draft},
@@ -257,13 +258,7 @@ fn list_or<T: utoipa::ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
 
 /// A draft with the id that it shall have.
 fn new_dataset(schemas: &mut Schemas) -> RefOr<Schema> {
-    with_id(of::<Draft>(schemas), schemas, "DatasetDraft")
-}
-
-fn with_id(_: RefOr<Schema>, schemas: &Schemas, name: &str) -> RefOr<Schema> {
-    let mut schema = serde_json::to_value(&schemas[name]).unwrap_or_default();
-    schema["properties"]["id"] = (ID.1)();
-    raw(schema)
+    strict::<Draft>(schemas, Some(ID))
 }
 
 fn runs() -> Vec<Operation> {
@@ -363,7 +358,7 @@ fn tables() -> Vec<Operation> {
             .problems(FOUND),
         operation(Put, "tables/{id}", "All of a table, new or in the place of a version")
             .query(&[ETAG])
-            .body(of::<Spec>)
+            .body(table)
             .answers(200, answer)
             .answers(201, answer)
             .problems(REPLACED),
@@ -389,7 +384,11 @@ fn tables() -> Vec<Operation> {
 }
 
 fn new_table(schemas: &mut Schemas) -> RefOr<Schema> {
-    with_id(of::<Spec>(schemas), schemas, "TableDraft")
+    strict::<Spec>(schemas, Some(ID))
+}
+
+fn table(schemas: &mut Schemas) -> RefOr<Schema> {
+    strict::<Spec>(schemas, None)
 }
 
 fn windows() -> Vec<Operation> {

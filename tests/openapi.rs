@@ -1,0 +1,80 @@
+//! The OpenAPI document: agreed upon, complete, and true of a running worker.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use lakehand::{host::functions::FUNCTIONS, openapi};
+use serde_json::Value;
+
+use crate::metadata::Site;
+
+/// Set to write the document that the first test compares with, to be read as a difference.
+const RENEW: &str = "LAKEHAND_RENEW";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn document() -> Value {
+    serde_json::to_value(openapi::describe()).unwrap()
+}
+
+#[test]
+fn the_document_is_the_one_that_was_agreed_upon() {
+    let file = root().join("tests/openapi.json");
+    let text = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+    if std::env::var_os(RENEW).is_some() {
+        fs::write(&file, &text).unwrap();
+    }
+    let agreed = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        agreed == text,
+        "the API has changed; if that is meant, run this test with {RENEW}=1, and read the difference"
+    );
+}
+
+#[test]
+fn every_address_of_the_route_table_is_in_the_document_and_no_other() {
+    let table = fs::read_to_string(root().join("handlers/app.rs")).unwrap();
+    let addresses = table.split('"').filter(|text| text.starts_with("/api/"));
+    let routes: BTreeSet<String> =
+        addresses.map(|address| address.replace("{*", "{")).filter(|it| it != "/api/").collect();
+    let document = document();
+    let described: BTreeSet<String> =
+        document["paths"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(described, routes);
+    for function in FUNCTIONS {
+        let Some(address) = function.address().filter(|address| address != "{*path}") else {
+            continue;
+        };
+        let address = format!("/api/{}", address.trim_end_matches("/{*path}"));
+        assert!(described.iter().any(|path| path.starts_with(&address)), "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_worker_answers_as_the_document_says() {
+    if std::env::var("LAKEHAND_TEST_PYTHON").is_ok_and(|value| value == "off") {
+        println!("skipped: LAKEHAND_TEST_PYTHON is off");
+        return;
+    }
+    let site = Site::new().await;
+    let schemathesis = root().join("target/python/bin/schemathesis");
+    assert!(schemathesis.exists(), "schemathesis is not there; run tests/run, which installs it");
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(schemathesis)
+        .args(["run", &site.worker.address("openapi.json"), "--seed", "1", "--max-examples", "15"])
+        .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
+        .args(["--continue-on-failure", "--no-color"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}");
+}
+
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
