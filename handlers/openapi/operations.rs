@@ -224,6 +224,25 @@ fn datasets() -> Vec<Operation> {
             .answers(200, versioned::<Dataset>)
             .answers(201, versioned::<Dataset>)
             .problems(MADE),
+        operation(
+            Put,
+            "datasets",
+            "All of the dataset that `id` names, for ids that no path holds",
+        )
+        .query(&[ID, ETAG])
+        .body(of::<Draft>)
+        .answers(200, versioned::<Dataset>)
+        .answers(201, versioned::<Dataset>)
+        .problems(REPLACED),
+        operation(Patch, "datasets", "Changes the dataset that `id` names")
+            .query(&[ID, ETAG])
+            .body(object)
+            .answers(200, versioned::<Dataset>)
+            .problems(CHANGED),
+        operation(Delete, "datasets", "Removes the dataset that `id` names")
+            .query(&[ID, ETAG])
+            .answers(200, of::<Deleted>)
+            .problems(CHANGED),
         operation(Get, "datasets/{id}", "A dataset with its history")
             .answers(200, versioned::<Dataset>)
             .problems(FOUND),
