@@ -103,3 +103,99 @@ pub(super) fn chunks<'a>(
         false => Err(invalid("a row group has another number of columns than the schema")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::encryption::parquet::{fields::element, schema::Schema, wire::kind};
+
+    /// Where data ends in the file.
+    const END: u64 = 1000;
+
+    fn leaf() -> Leaf {
+        let (mut root, mut column) = (Struct::default(), Struct::default());
+        root.set_binary(element::NAME, b"root");
+        root.set_i32(element::CHILDREN, 1);
+        column.set_i32(element::TYPE, 6);
+        column.set_binary(element::NAME, b"a");
+        let elements = [root, column].map(|element| element.to_bytes());
+        Schema::read(&[&elements[0], &elements[1]]).unwrap().leaves.remove(0)
+    }
+
+    /// A column's metadata with positions of its pages and how many bytes they have.
+    fn metadata(data: u64, dictionary: Option<u64>, length: u64) -> Struct<'static> {
+        let mut metadata = Struct::default();
+        metadata.set_i32(column_metadata::TYPE, 6);
+        metadata.set_list(column_metadata::PATH, kind::BINARY, &[b"\x01a"]);
+        metadata.set_i32(column_metadata::CODEC, 1);
+        metadata.set_i64(column_metadata::VALUES, 7);
+        metadata.set_i64(column_metadata::COMPRESSED, length);
+        metadata.set_i64(column_metadata::DATA_PAGE, data);
+        if let Some(dictionary) = dictionary {
+            metadata.set_i64(column_metadata::DICTIONARY_PAGE, dictionary);
+        }
+        metadata
+    }
+
+    fn read(metadata: &Struct<'_>) -> Result<Chunk, EngineError> {
+        let mut chunk = Struct::default();
+        chunk.set_structure(column_chunk::METADATA, metadata);
+        Chunk::read(&chunk.to_bytes(), &leaf(), END)
+    }
+
+    #[test]
+    fn a_chunk_begins_with_its_first_page() {
+        for (data, dictionary, start) in [
+            (100, None, 100),
+            (100, Some(50), 50),
+            // Some writers say 0 for none, or for the start of the file.
+            (100, Some(0), 100),
+            (0, None, 4),
+            (0, Some(0), 4),
+            // A dictionary after its data is none that a reader would find.
+            (100, Some(200), 100),
+        ] {
+            let chunk = read(&metadata(data, dictionary, 300)).unwrap();
+            assert_eq!((chunk.start, chunk.end, chunk.values), (start, start + 300, 7));
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_inside_the_file() {
+        read(&metadata(100, None, END - 100)).unwrap();
+        for (data, length) in [(100, END - 99), (END + 1, 0), (100, u64::MAX >> 1)] {
+            let error = read(&metadata(data, None, length)).unwrap_err().to_string();
+            assert!(error.contains("not inside the file"), "{error}");
+        }
+        read(&metadata(100, None, u64::MAX)).unwrap_err();
+    }
+
+    #[test]
+    fn a_chunk_fits_its_column() {
+        let (mut other_type, mut other_path) = (metadata(100, None, 300), metadata(100, None, 300));
+        other_type.set_i32(column_metadata::TYPE, 1);
+        other_path.set_list(column_metadata::PATH, kind::BINARY, &[b"\x01b"]);
+        for metadata in [other_type, other_path] {
+            let error = read(&metadata).unwrap_err().to_string();
+            assert!(error.contains("does not fit the schema"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_elsewhere_encrypted_or_newer_is_refused() {
+        for (id, word) in [
+            (column_chunk::FILE_PATH, "another file"),
+            (column_chunk::CRYPTO, "Modular Encryption"),
+            (column_chunk::LAST, "Modular Encryption"),
+            (column_chunk::LAST + 1, "newer"),
+        ] {
+            let mut chunk = Struct::default();
+            chunk.set_structure(column_chunk::METADATA, &metadata(100, None, 300));
+            chunk.set_binary(id, b"x");
+            let error = Chunk::read(&chunk.to_bytes(), &leaf(), END).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

@@ -152,3 +152,88 @@ impl<'a> Prefixes<'a> {
         Ok(&self.value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::{super::bits::put_varint, *};
+
+    fn zigzag(value: i64) -> u64 {
+        (value << 1 ^ value >> 63) as u64
+    }
+
+    /// Blocks of one mini block of 8 numbers, each delta in full width.
+    fn write(values: &[i64]) -> Vec<u8> {
+        let first = values.first().copied().unwrap_or(0);
+        let mut out = Vec::new();
+        for number in [8, 1, values.len() as u64, zigzag(first)] {
+            put_varint(&mut out, number);
+        }
+        let deltas: Vec<_> = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+        for block in deltas.chunks(8) {
+            let least = block.iter().copied().min().unwrap();
+            put_varint(&mut out, zigzag(least));
+            out.push(64);
+            for at in 0..8 {
+                let delta = block.get(at).map_or(0, |delta| delta.wrapping_sub(least));
+                out.extend_from_slice(&delta.to_le_bytes());
+            }
+        }
+        out
+    }
+
+    fn all(bytes: &[u8]) -> Result<Vec<i64>, Malformed> {
+        let mut deltas = Deltas::new(bytes)?;
+        (0..deltas.left).map(|_| deltas.next()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_numbers_come_back(values in prop::collection::vec(any::<i64>(), 0..40)) {
+            prop_assert_eq!(all(&write(&values)).unwrap(), values);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), count in 0u64..20) {
+            if let Ok(mut deltas) = Deltas::new(&bytes) {
+                (0..count).all(|_| deltas.next().is_ok());
+            }
+            if let Ok(mut lengths) = Lengths::new(&bytes, count) {
+                while lengths.next().is_ok() {}
+            }
+            if let Ok(mut prefixes) = Prefixes::new(&bytes, count) {
+                while prefixes.next().is_ok() {}
+            }
+        }
+    }
+
+    #[test]
+    fn byte_arrays_share_their_beginnings() {
+        let suffixes = [write(&[2, 1, 0]), b"abc".to_vec()].concat();
+        let bytes = [write(&[0, 1, 2]), suffixes].concat();
+        let mut prefixes = Prefixes::new(&bytes, 3).unwrap();
+        for value in ["ab", "ac", "ac"] {
+            assert_eq!(prefixes.next().unwrap(), value.as_bytes());
+        }
+        assert!(matches!(prefixes.next(), Err(Malformed::Short)));
+    }
+
+    #[test]
+    fn a_false_count_width_or_prefix_is_refused() {
+        let mut endless = Vec::new();
+        for number in [128, 4, u64::MAX, 0] {
+            put_varint(&mut endless, number);
+        }
+        assert!(matches!(Lengths::new(&endless, 3), Err(Malformed::Wrong(_))));
+        assert!(matches!(Deltas::new(&[0, 0, 1, 0]), Err(Malformed::Wrong(_))));
+        let mut wide = write(&[1, 2]);
+        *wide.get_mut(5).unwrap() = 65;
+        assert!(matches!(all(&wide), Err(Malformed::Wrong(_))));
+        let early = [write(&[1]), write(&[0])].concat();
+        let mut early = Prefixes::new(&early, 1).unwrap();
+        assert!(matches!(early.next(), Err(Malformed::Wrong(_))));
+    }
+}

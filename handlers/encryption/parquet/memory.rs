@@ -63,3 +63,35 @@ impl Memory {
         Err(EngineError::TooLarge { subject: subject(), needed, allowed })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encryption::parquet::page::Kind;
+
+    fn page(uncompressed: usize, values: u32) -> Header {
+        let kind = Kind::First { definition: 3, repetition: 3 };
+        let (compressed, encoding) = (uncompressed, 0);
+        Header { length: 20, compressed, uncompressed, crc: None, values, encoding, kind }
+    }
+
+    #[test]
+    fn as_many_pages_wait_as_one_becomes_but_few() {
+        let memory = Memory::new(128 << 20);
+        let (target, many) = (memory.target, memory.target as u32);
+        assert_eq!(memory.waiting(&page(0, 0)), 1);
+        assert_eq!(memory.waiting(&page(target, 0)), 2);
+        assert_eq!(memory.waiting(&page(0, many / 8)), 5);
+        assert_eq!(memory.waiting(&page(usize::MAX, u32::MAX)), WAITING);
+    }
+
+    #[test]
+    fn the_largest_page_fits_whatever_is_allowed() {
+        for allowed in [1 << 20, 8 << 20, 128 << 20, 1 << 30] {
+            let memory = Memory::new(allowed);
+            let waiting = memory.waiting(&page(memory.page, 1 << 20));
+            // Alone on its way, and while its output is written.
+            assert!(memory.weight(&[(memory.page, memory.page)], waiting) <= allowed);
+        }
+    }
+}

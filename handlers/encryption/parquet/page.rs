@@ -153,3 +153,90 @@ pub(super) fn write_header(values: u32, size: u32) -> Vec<u8> {
     header.set_structure(5, &details);
     header.to_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::encryption::engine::Source;
+
+    struct File(Vec<u8>);
+
+    impl Source for File {
+        fn length(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+            buffer.copy_from_slice(&self.0[offset as usize..][..buffer.len()]);
+            Ok(())
+        }
+    }
+
+    fn read(file: &File, step: usize) -> Result<(Header, Bytes), EngineError> {
+        Header::read(&mut Window::new(file, 0, file.length(), step))
+    }
+
+    /// A header of a page with one value and so many bytes.
+    fn header(compressed: i32) -> Struct<'static> {
+        let mut details = Struct::default();
+        details.set_i32(1, 1);
+        let mut header = Struct::default();
+        for (id, value) in [(1, 2), (2, 3), (3, compressed)] {
+            header.set_i32(id, value);
+        }
+        header.set_structure(7, &details);
+        header
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut file = write_header(70_000, 5);
+        let length = file.len();
+        file.extend_from_slice(b"value");
+        let (header, bytes) = read(&File(file), 100).unwrap();
+        assert_eq!((header.length, bytes.len()), (length, length));
+        assert_eq!((header.compressed, header.uncompressed, header.values), (5, 5, 70_000));
+        assert_eq!(header.kind, Kind::First { definition: RLE, repetition: RLE });
+        assert!(header.has_data());
+    }
+
+    #[test]
+    fn a_header_may_have_long_statistics_but_not_endless_ones() {
+        let mut long = header(0);
+        long.set_binary(9, &[7; 5_000]);
+        let file = File(long.to_bytes());
+        assert_eq!(read(&file, 1_000).unwrap().0.length, file.0.len());
+        read(&file, 100).unwrap_err();
+    }
+
+    #[test]
+    fn false_sizes_are_refused() {
+        let mut short = header(5).to_bytes();
+        short.extend_from_slice(b"four");
+        read(&File(short), 100).unwrap_err();
+        read(&File(header(-1).to_bytes()), 100).unwrap_err();
+        let mut details = Struct::default();
+        details.set_i32(1, -1);
+        let mut negative = header(0);
+        negative.set_structure(7, &details);
+        read(&File(negative.to_bytes()), 100).unwrap_err();
+    }
+
+    #[test]
+    fn a_page_without_its_details_is_refused() {
+        let mut header = header(0);
+        header.remove(7);
+        read(&File(header.to_bytes()), 100).unwrap_err();
+    }
+
+    #[test]
+    fn a_checksum_tells_of_a_changed_byte() {
+        let mut header = header(5);
+        header.set_i32(4, 0x3610_a686);
+        let (header, _) = read(&File([header.to_bytes(), vec![0; 5]].concat()), 100).unwrap();
+        header.check(b"hello").unwrap();
+        header.check(b"hallo").unwrap_err();
+    }
+}
