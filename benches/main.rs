@@ -1,11 +1,13 @@
 //! Measures the built worker from outside and writes what it finds to `docs/benchmarks.md`:
-//! `cargo bench --bench measurements`, or with `-- start`, `-- routing` or `-- memory` at its end
+//! `cargo bench --bench measurements`, or with `-- start`, `-- routing`, `-- memory` or `-- metadata` at its end
 //! one part alone, which is only printed.
 #![expect(clippy::unwrap_used, reason = "a measurement fails by panicking")]
 
 mod azurite;
+mod client;
 mod machine;
 mod memory;
+mod metadata;
 mod peer;
 mod process;
 mod python;
@@ -46,6 +48,9 @@ async fn main() {
     }
     if wants("memory") {
         report += &memory::measure().await;
+    }
+    if wants("metadata") {
+        report += &metadata::measure().await;
     }
     println!("{report}");
     if wanted.is_none() {

@@ -30,6 +30,7 @@ to = "out/{file}"
 /// A running worker; killed when dropped.
 pub(crate) struct Worker {
     child: Child,
+    port: u16,
     address: String,
     client: reqwest::Client,
     /// From just before its start to the first 200.
@@ -58,7 +59,12 @@ impl Worker {
         let child = command.spawn().unwrap();
         let started_in = first_answer(port, began);
         let address = format!("http://127.0.0.1:{port}");
-        Self { child, address, client: reqwest::Client::new(), started_in }
+        Self { child, port, address, client: reqwest::Client::new(), started_in }
+    }
+
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its process.
@@ -109,7 +115,8 @@ impl Drop for Worker {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that nothing listens on now.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
