@@ -3,6 +3,8 @@
 //! [`operations`] is the list, in the order of the route table; [`document`] turns it into OpenAPI.
 
 pub mod document;
+mod encryption;
+mod metadata;
 pub mod operations;
 
 use axum::Json;

@@ -3,51 +3,24 @@
 use serde_json::{Value, json};
 use utoipa::openapi::{HttpMethod, RefOr, Schema};
 
-use super::document::{
-    Describe, Operation, Parameter, Schemas, object, of, page, raw, strict, versioned,
-    versioned_page,
-};
-use crate::metadata::{
-    datasets::model::{Dataset, Draft},
-    freshness::model::Freshness,
-    runs::{model::Run, report::Report},
-    tables::{
-        exchange::http::{Imported, Request as Import},
-        http::{Deleted, TableAnswer},
-        model::{Spec, Table},
-    },
-    windows::{
-        answers::{End, MarkAnswer},
-        model::Window,
-        requests::{Commit, Failure, Request, Setting},
-    },
+use super::{
+    document::{Describe, Operation, Parameter, Schemas, object, raw},
+    encryption, metadata,
 };
 
-const ID: Parameter = ("id", || json!({ "type": "string", "minLength": 1, "maxLength": 200 }));
-const ETAG: Parameter = ("etag", || json!({ "type": "string", "minLength": 1 }));
-const LIMIT: Parameter =
-    ("limit", || json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
-const TOKEN: Parameter = ("continuationToken", || json!({ "type": "string" }));
-const FROM: Parameter = ("from", time);
-const TO: Parameter = ("to", time);
-
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({ "type": "string" })
-}
-
-fn time() -> Value {
-    json!({ "type": "string", "format": "date-time" })
 }
 
 /// The problems that any request may have: a name that is wrong, a store that does not answer.
 const COMMON: &[u16] = &[400, 503];
-const FOUND: &[u16] = &[400, 404, 503];
-const MADE: &[u16] = &[400, 409, 413, 503];
-const CHANGED: &[u16] = &[400, 404, 409, 412, 413, 503];
-const REPLACED: &[u16] = &[400, 404, 409, 412, 413, 428, 503];
-const WORKED: &[u16] = &[400, 403, 404, 409, 413, 422, 503, 504];
+pub(super) const FOUND: &[u16] = &[400, 404, 503];
 
-fn operation(method: HttpMethod, path: &'static str, summary: &'static str) -> Operation {
+pub(super) fn operation(
+    method: HttpMethod,
+    path: &'static str,
+    summary: &'static str,
+) -> Operation {
     Operation {
         method,
         path,
@@ -61,20 +34,20 @@ fn operation(method: HttpMethod, path: &'static str, summary: &'static str) -> O
 }
 
 impl Operation {
-    fn query(self, query: &'static [Parameter]) -> Self {
+    pub(super) fn query(self, query: &'static [Parameter]) -> Self {
         Self { query, ..self }
     }
 
-    fn body(self, body: Describe) -> Self {
+    pub(super) fn body(self, body: Describe) -> Self {
         Self { body: Some(body), ..self }
     }
 
-    fn answers(mut self, status: u16, answer: Describe) -> Self {
+    pub(super) fn answers(mut self, status: u16, answer: Describe) -> Self {
         self.answers.push((status, answer));
         self
     }
 
-    fn problems(self, problems: &'static [u16]) -> Self {
+    pub(super) fn problems(self, problems: &'static [u16]) -> Self {
         Self { problems, ..self }
     }
 
@@ -85,7 +58,7 @@ impl Operation {
 
 /// All operations.
 pub fn all() -> Vec<Operation> {
-    [worker(), encryption(), datasets(), runs(), freshness(), tables(), windows()].concat()
+    [worker(), encryption::all(), metadata::all()].concat()
 }
 
 fn worker() -> Vec<Operation> {
@@ -114,346 +87,4 @@ fn health(_: &mut Schemas) -> RefOr<Schema> {
             "version": { "type": "string" },
         },
     }))
-}
-
-fn encryption() -> Vec<Operation> {
-    use HttpMethod::Post;
-    vec![
-        operation(Post, "encrypt", "Protects columns of a blob, a folder or a pattern")
-            .body(protect)
-            .answers(200, done)
-            .problems(WORKED),
-        operation(Post, "decrypt", "Opens them again; off unless it is switched on")
-            .body(decrypt)
-            .answers(200, done)
-            .problems(WORKED),
-        operation(
-            Post,
-            "keys/rewrap",
-            "Wraps data keys under the current version of their key; off unless it is switched on",
-        )
-        .body(rewrap)
-        .answers(200, object)
-        .problems(WORKED),
-    ]
-}
-
-/// The members that requests for work on files share.
-fn work(more: &[(&str, Value)], required: &[&str]) -> RefOr<Schema> {
-    let mut properties = json!({
-        "source": { "type": "string", "description": "A blob, a folder or a pattern.", "examples": ["processing/people/x.parquet"] },
-        "destination": { "type": "string", "description": "A blob, or a folder with a slash at its end." },
-        "on_conflict": { "type": "string", "enum": ["fail", "replace", "version"] },
-        "format": { "type": "string", "enum": ["parquet", "csv", "jsonl"] },
-        "csv": { "type": "object" },
-    });
-    for (name, schema) in more {
-        properties[*name] = schema.clone();
-    }
-    raw(json!({
-        "type": "object", "required": required, "properties": properties,
-        "additionalProperties": false,
-    }))
-}
-
-fn protect(_: &mut Schemas) -> RefOr<Schema> {
-    let string = || json!({ "type": "string" });
-    let column = json!({
-        "type": "object", "required": ["name", "method"],
-        "properties": {
-            "name": string(),
-            "method": { "type": "string", "enum": ["randomized", "deterministic", "token", "mask", "replace", "redact", "keep"] },
-            "output": { "type": "string", "enum": ["binary", "base64"] },
-            "bind": { "type": "string", "enum": ["column", "none"] },
-            "masking_char": string(),
-            "chars_to_mask": { "type": "integer", "minimum": 0 },
-            "from_end": { "type": "boolean" },
-            "new_value": string(),
-        },
-        "additionalProperties": false,
-    });
-    let more = [
-        ("policy", string()),
-        ("columns", json!({ "type": "array", "items": column, "minItems": 1 })),
-        ("key", string()),
-        ("rejects", string()),
-        ("dataset", string()),
-        ("runId", string()),
-    ];
-    work(&more, &["source", "destination"])
-}
-
-fn decrypt(_: &mut Schemas) -> RefOr<Schema> {
-    let columns = json!({ "type": "array", "items": { "type": "string" } });
-    work(&[("columns", columns)], &["source", "destination"])
-}
-
-fn rewrap(_: &mut Schemas) -> RefOr<Schema> {
-    raw(json!({
-        "type": "object",
-        "properties": { "source": { "type": "string" }, "key": { "type": "string" }, "format": { "type": "string" } },
-    }))
-}
-
-fn done(_: &mut Schemas) -> RefOr<Schema> {
-    let number = || json!({ "type": "integer", "minimum": 0 });
-    raw(json!({
-        "type": "object", "required": ["rows", "cells", "nulls", "rejected", "bytesIn", "bytesOut", "seconds", "skipped", "files"],
-        "properties": {
-            "rows": number(), "cells": number(), "nulls": number(), "rejected": number(),
-            "bytesIn": number(), "bytesOut": number(), "skipped": number(),
-            "seconds": { "type": "number" },
-            "files": { "type": "array", "items": { "type": "object" } },
-        },
-    }))
-}
-
-fn datasets() -> Vec<Operation> {
-    use HttpMethod::{Delete, Get, Patch, Post, Put};
-    const LIST: &[Parameter] =
-        &[ID, ("status", text), ("container", text), ("route", text), FROM, TO, LIMIT, TOKEN];
-    let new = || operation(Post, "datasets", "Makes a dataset; the same again changes nothing");
-    vec![
-        operation(Get, "datasets", "Lists datasets, newest first; with `id`, the one")
-            .query(LIST)
-            .answers(200, list_or::<Dataset>)
-            .problems(FOUND),
-        new()
-            .query(&[ID])
-            .body(new_dataset)
-            .answers(200, versioned::<Dataset>)
-            .answers(201, versioned::<Dataset>)
-            .problems(MADE),
-        operation(
-            Put,
-            "datasets",
-            "All of the dataset that `id` names, for ids that no path holds",
-        )
-        .query(&[ID, ETAG])
-        .body(of::<Draft>)
-        .answers(200, versioned::<Dataset>)
-        .answers(201, versioned::<Dataset>)
-        .problems(REPLACED),
-        operation(Patch, "datasets", "Changes the dataset that `id` names")
-            .query(&[ID, ETAG])
-            .body(object)
-            .answers(200, versioned::<Dataset>)
-            .problems(CHANGED),
-        operation(Delete, "datasets", "Removes the dataset that `id` names")
-            .query(&[ID, ETAG])
-            .answers(200, of::<Deleted>)
-            .problems(CHANGED),
-        operation(Get, "datasets/{id}", "A dataset with its history")
-            .answers(200, versioned::<Dataset>)
-            .problems(FOUND),
-        operation(Put, "datasets/{id}", "All of a dataset, new or in the place of a version")
-            .query(&[ETAG])
-            .body(of::<Draft>)
-            .answers(200, versioned::<Dataset>)
-            .answers(201, versioned::<Dataset>)
-            .problems(REPLACED),
-        operation(Patch, "datasets/{id}", "Changes a dataset by a JSON Merge Patch")
-            .query(&[ETAG])
-            .body(object)
-            .answers(200, versioned::<Dataset>)
-            .problems(CHANGED),
-        operation(Post, "datasets/{id}", "The same for those who cannot send PATCH")
-            .query(&[ETAG])
-            .body(object)
-            .answers(200, versioned::<Dataset>)
-            .problems(CHANGED),
-        operation(Delete, "datasets/{id}", "Removes a dataset")
-            .query(&[ETAG])
-            .answers(200, of::<Deleted>)
-            .problems(CHANGED),
-    ]
-}
-
-/// A page, or the one resource that a parameter names.
-fn list_or<T: utoipa::ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
-    let (page, one) = (versioned_page::<T>(schemas), versioned::<T>(schemas));
-    raw(json!({ "anyOf": [page, one] }))
-}
-
-/// A draft with the id that it shall have.
-fn new_dataset(schemas: &mut Schemas) -> RefOr<Schema> {
-    strict::<Draft>(schemas, Some(ID))
-}
-
-fn runs() -> Vec<Operation> {
-    use HttpMethod::{Get, Post};
-    const LIST: &[Parameter] = &[
-        ID,
-        ("status", text),
-        ("pipeline", text),
-        ("factory", text),
-        ("table", text),
-        ("dataset", text),
-        ("parent", text),
-        FROM,
-        TO,
-        LIMIT,
-        TOKEN,
-    ];
-    vec![
-        operation(Get, "runs", "Lists runs, newest first; with `id`, the one")
-            .query(LIST)
-            .answers(200, list_or::<Run>)
-            .problems(FOUND),
-        operation(Post, "runs", "Takes an event of a run, also of OpenLineage")
-            .body(report)
-            .answers(200, versioned::<Run>)
-            .answers(201, versioned::<Run>)
-            .problems(MADE),
-        operation(Get, "runs/{id}", "A run, put together from its events")
-            .answers(200, versioned::<Run>)
-            .problems(FOUND),
-    ]
-}
-
-fn report(schemas: &mut Schemas) -> RefOr<Schema> {
-    let own = of::<Report>(schemas);
-    let lineage = json!({
-        "type": "object", "required": ["eventType", "run", "job"],
-        "description": "A run event of OpenLineage.",
-        "properties": { "eventType": { "type": "string" }, "run": { "type": "object" }, "job": { "type": "object" } },
-    });
-    raw(json!({ "anyOf": [own, lineage] }))
-}
-
-fn freshness() -> Vec<Operation> {
-    const QUERY: &[Parameter] = &[
-        ID,
-        ("days", || json!({ "type": "integer", "minimum": 1 })),
-        ("status", text),
-        LIMIT,
-        TOKEN,
-    ];
-    vec![
-        operation(
-            HttpMethod::Get,
-            "freshness",
-            "How old the newest data of tables and datasets is",
-        )
-        .query(QUERY)
-        .answers(200, page::<Freshness>)
-        .problems(FOUND),
-    ]
-}
-
-fn tables() -> Vec<Operation> {
-    use HttpMethod::{Delete, Get, Patch, Post, Put};
-    const LIST: &[Parameter] = &[
-        ID,
-        ("enabled", || json!({ "type": "boolean" })),
-        ("batch", text),
-        ("dialect", text),
-        ("mode", text),
-        LIMIT,
-        TOKEN,
-    ];
-    let answer = versioned::<Table> as Describe;
-    vec![
-        operation(Get, "tables", "Lists the tables to ingest; with `id`, the one")
-            .query(LIST)
-            .answers(200, list_or::<Table>)
-            .problems(FOUND),
-        operation(Post, "tables", "Makes a table; the same again changes nothing")
-            .query(&[ID])
-            .body(new_table)
-            .answers(200, answer)
-            .answers(201, answer)
-            .problems(MADE),
-        operation(Post, "tables/import", "Reads a list of tables in one of several forms")
-            .body(of::<Import>)
-            .answers(200, page::<Imported>)
-            .problems(MADE),
-        operation(Get, "tables/export", "Writes the tables in one of these forms")
-            .query(&[("format", text), ("table", text)])
-            .answers(200, object)
-            .problems(FOUND),
-        operation(Get, "tables/{id}", "A table, and how far it is read")
-            .answers(200, versioned::<TableAnswer>)
-            .problems(FOUND),
-        operation(Put, "tables/{id}", "All of a table, new or in the place of a version")
-            .query(&[ETAG])
-            .body(table)
-            .answers(200, answer)
-            .answers(201, answer)
-            .problems(REPLACED),
-        operation(Patch, "tables/{id}", "Changes a table by a JSON Merge Patch")
-            .query(&[ETAG])
-            .body(object)
-            .answers(200, answer)
-            .problems(CHANGED),
-        operation(Post, "tables/{id}", "The same for those who cannot send PATCH")
-            .query(&[ETAG])
-            .body(object)
-            .answers(200, answer)
-            .problems(CHANGED),
-        operation(Delete, "tables/{id}", "Removes a table")
-            .query(&[ETAG])
-            .answers(200, of::<Deleted>)
-            .problems(CHANGED),
-        operation(Post, "tables/{id}/delete", "The same for those who cannot send DELETE")
-            .query(&[ETAG])
-            .answers(200, of::<Deleted>)
-            .problems(CHANGED),
-    ]
-}
-
-fn new_table(schemas: &mut Schemas) -> RefOr<Schema> {
-    strict::<Spec>(schemas, Some(ID))
-}
-
-fn table(schemas: &mut Schemas) -> RefOr<Schema> {
-    strict::<Spec>(schemas, None)
-}
-
-fn windows() -> Vec<Operation> {
-    use HttpMethod::{Get, Post, Put};
-    const LIST: &[Parameter] =
-        &[("purpose", text), ("status", text), ("runId", text), LIMIT, TOKEN];
-    let mark = |method, summary| {
-        operation(method, "tables/{id}/mark", summary)
-            .query(&[ETAG])
-            .body(of::<Setting>)
-            .answers(200, versioned::<MarkAnswer>)
-            .problems(REPLACED)
-    };
-    vec![
-        operation(Get, "tables/{id}/mark", "How far a table is read")
-            .answers(200, versioned::<MarkAnswer>)
-            .problems(FOUND),
-        mark(Put, "Sets the mark by hand"),
-        mark(Post, "The same for those who cannot send PUT"),
-        operation(Get, "tables/{id}/windows", "Lists the windows of a table, newest first")
-            .query(LIST)
-            .answers(200, page::<Window>)
-            .problems(FOUND),
-        operation(Post, "tables/{id}/windows", "Opens an extraction window")
-            .body(of::<Request>)
-            .answers(200, of::<Window>)
-            .answers(201, of::<Window>)
-            .problems(CHANGED),
-        operation(Get, "tables/{id}/windows/{window}", "A window")
-            .answers(200, of::<Window>)
-            .problems(FOUND),
-        operation(
-            Post,
-            "tables/{id}/windows/{window}/commit",
-            "Moves the mark to the end of a window",
-        )
-        .body(of::<Commit>)
-        .answers(200, of::<End>)
-        .problems(CHANGED),
-        operation(
-            Post,
-            "tables/{id}/windows/{window}/fail",
-            "Ends a window without moving the mark",
-        )
-        .body(of::<Failure>)
-        .answers(200, of::<End>)
-        .problems(CHANGED),
-    ]
 }

@@ -1,0 +1,298 @@
+//! The resources of the metadata API.
+
+use serde_json::{Value, json};
+use utoipa::openapi::{HttpMethod, RefOr, Schema};
+
+use super::{
+    document::{
+        Describe, Operation, Parameter, Schemas, object, of, page, raw, strict, versioned,
+        versioned_page,
+    },
+    operations::{FOUND, operation, text},
+};
+use crate::metadata::{
+    datasets::model::{Dataset, Draft},
+    freshness::model::Freshness,
+    runs::{model::Run, report::Report},
+    tables::{
+        exchange::http::{Imported, Request as Import},
+        http::{Deleted, TableAnswer},
+        model::{Spec, Table},
+    },
+    windows::{
+        answers::{End, MarkAnswer},
+        model::Window,
+        requests::{Commit, Failure, Request, Setting},
+    },
+};
+
+const ID: Parameter = ("id", || json!({ "type": "string", "minLength": 1, "maxLength": 200 }));
+const ETAG: Parameter = ("etag", || json!({ "type": "string", "minLength": 1 }));
+const LIMIT: Parameter =
+    ("limit", || json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
+const TOKEN: Parameter = ("continuationToken", || json!({ "type": "string" }));
+const FROM: Parameter = ("from", time);
+const TO: Parameter = ("to", time);
+
+fn time() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+const MADE: &[u16] = &[400, 409, 413, 503];
+const CHANGED: &[u16] = &[400, 404, 409, 412, 413, 503];
+const REPLACED: &[u16] = &[400, 404, 409, 412, 413, 428, 503];
+
+/// All of them.
+pub(super) fn all() -> Vec<Operation> {
+    [datasets(), runs(), freshness(), tables(), windows()].concat()
+}
+
+fn datasets() -> Vec<Operation> {
+    use HttpMethod::{Delete, Get, Patch, Post, Put};
+    const LIST: &[Parameter] =
+        &[ID, ("status", text), ("container", text), ("route", text), FROM, TO, LIMIT, TOKEN];
+    let new = || operation(Post, "datasets", "Makes a dataset; the same again changes nothing");
+    vec![
+        operation(Get, "datasets", "Lists datasets, newest first; with `id`, the one")
+            .query(LIST)
+            .answers(200, list_or::<Dataset>)
+            .problems(FOUND),
+        new()
+            .query(&[ID])
+            .body(new_dataset)
+            .answers(200, versioned::<Dataset>)
+            .answers(201, versioned::<Dataset>)
+            .problems(MADE),
+        operation(
+            Put,
+            "datasets",
+            "All of the dataset that `id` names, for ids that no path holds",
+        )
+        .query(&[ID, ETAG])
+        .body(of::<Draft>)
+        .answers(200, versioned::<Dataset>)
+        .answers(201, versioned::<Dataset>)
+        .problems(REPLACED),
+        operation(Patch, "datasets", "Changes the dataset that `id` names")
+            .query(&[ID, ETAG])
+            .body(object)
+            .answers(200, versioned::<Dataset>)
+            .problems(CHANGED),
+        operation(Delete, "datasets", "Removes the dataset that `id` names")
+            .query(&[ID, ETAG])
+            .answers(200, of::<Deleted>)
+            .problems(CHANGED),
+        operation(Get, "datasets/{id}", "A dataset with its history")
+            .answers(200, versioned::<Dataset>)
+            .problems(FOUND),
+        operation(Put, "datasets/{id}", "All of a dataset, new or in the place of a version")
+            .query(&[ETAG])
+            .body(of::<Draft>)
+            .answers(200, versioned::<Dataset>)
+            .answers(201, versioned::<Dataset>)
+            .problems(REPLACED),
+        operation(Patch, "datasets/{id}", "Changes a dataset by a JSON Merge Patch")
+            .query(&[ETAG])
+            .body(object)
+            .answers(200, versioned::<Dataset>)
+            .problems(CHANGED),
+        operation(Post, "datasets/{id}", "The same for those who cannot send PATCH")
+            .query(&[ETAG])
+            .body(object)
+            .answers(200, versioned::<Dataset>)
+            .problems(CHANGED),
+        operation(Delete, "datasets/{id}", "Removes a dataset")
+            .query(&[ETAG])
+            .answers(200, of::<Deleted>)
+            .problems(CHANGED),
+    ]
+}
+
+/// A page, or the one resource that a parameter names.
+fn list_or<T: utoipa::ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    let (page, one) = (versioned_page::<T>(schemas), versioned::<T>(schemas));
+    raw(json!({ "anyOf": [page, one] }))
+}
+
+/// A draft with the id that it shall have.
+fn new_dataset(schemas: &mut Schemas) -> RefOr<Schema> {
+    strict::<Draft>(schemas, Some(ID))
+}
+
+fn runs() -> Vec<Operation> {
+    use HttpMethod::{Get, Post};
+    const LIST: &[Parameter] = &[
+        ID,
+        ("status", text),
+        ("pipeline", text),
+        ("factory", text),
+        ("table", text),
+        ("dataset", text),
+        ("parent", text),
+        FROM,
+        TO,
+        LIMIT,
+        TOKEN,
+    ];
+    vec![
+        operation(Get, "runs", "Lists runs, newest first; with `id`, the one")
+            .query(LIST)
+            .answers(200, list_or::<Run>)
+            .problems(FOUND),
+        operation(Post, "runs", "Takes an event of a run, also of OpenLineage")
+            .body(report)
+            .answers(200, versioned::<Run>)
+            .answers(201, versioned::<Run>)
+            .problems(MADE),
+        operation(Get, "runs/{id}", "A run, put together from its events")
+            .answers(200, versioned::<Run>)
+            .problems(FOUND),
+    ]
+}
+
+fn report(schemas: &mut Schemas) -> RefOr<Schema> {
+    let own = of::<Report>(schemas);
+    let lineage = json!({
+        "type": "object", "required": ["eventType", "run", "job"],
+        "description": "A run event of OpenLineage.",
+        "properties": { "eventType": { "type": "string" }, "run": { "type": "object" }, "job": { "type": "object" } },
+    });
+    raw(json!({ "anyOf": [own, lineage] }))
+}
+
+fn freshness() -> Vec<Operation> {
+    const QUERY: &[Parameter] = &[
+        ID,
+        ("days", || json!({ "type": "integer", "minimum": 1 })),
+        ("status", text),
+        LIMIT,
+        TOKEN,
+    ];
+    vec![
+        operation(
+            HttpMethod::Get,
+            "freshness",
+            "How old the newest data of tables and datasets is",
+        )
+        .query(QUERY)
+        .answers(200, page::<Freshness>)
+        .problems(FOUND),
+    ]
+}
+
+fn tables() -> Vec<Operation> {
+    use HttpMethod::{Delete, Get, Patch, Post, Put};
+    const LIST: &[Parameter] = &[
+        ID,
+        ("enabled", || json!({ "type": "boolean" })),
+        ("batch", text),
+        ("dialect", text),
+        ("mode", text),
+        LIMIT,
+        TOKEN,
+    ];
+    let answer = versioned::<Table> as Describe;
+    vec![
+        operation(Get, "tables", "Lists the tables to ingest; with `id`, the one")
+            .query(LIST)
+            .answers(200, list_or::<Table>)
+            .problems(FOUND),
+        operation(Post, "tables", "Makes a table; the same again changes nothing")
+            .query(&[ID])
+            .body(new_table)
+            .answers(200, answer)
+            .answers(201, answer)
+            .problems(MADE),
+        operation(Post, "tables/import", "Reads a list of tables in one of several forms")
+            .body(of::<Import>)
+            .answers(200, page::<Imported>)
+            .problems(MADE),
+        operation(Get, "tables/export", "Writes the tables in one of these forms")
+            .query(&[("format", text), ("table", text)])
+            .answers(200, object)
+            .problems(FOUND),
+        operation(Get, "tables/{id}", "A table, and how far it is read")
+            .answers(200, versioned::<TableAnswer>)
+            .problems(FOUND),
+        operation(Put, "tables/{id}", "All of a table, new or in the place of a version")
+            .query(&[ETAG])
+            .body(table)
+            .answers(200, answer)
+            .answers(201, answer)
+            .problems(REPLACED),
+        operation(Patch, "tables/{id}", "Changes a table by a JSON Merge Patch")
+            .query(&[ETAG])
+            .body(object)
+            .answers(200, answer)
+            .problems(CHANGED),
+        operation(Post, "tables/{id}", "The same for those who cannot send PATCH")
+            .query(&[ETAG])
+            .body(object)
+            .answers(200, answer)
+            .problems(CHANGED),
+        operation(Delete, "tables/{id}", "Removes a table")
+            .query(&[ETAG])
+            .answers(200, of::<Deleted>)
+            .problems(CHANGED),
+        operation(Post, "tables/{id}/delete", "The same for those who cannot send DELETE")
+            .query(&[ETAG])
+            .answers(200, of::<Deleted>)
+            .problems(CHANGED),
+    ]
+}
+
+fn new_table(schemas: &mut Schemas) -> RefOr<Schema> {
+    strict::<Spec>(schemas, Some(ID))
+}
+
+fn table(schemas: &mut Schemas) -> RefOr<Schema> {
+    strict::<Spec>(schemas, None)
+}
+
+fn windows() -> Vec<Operation> {
+    use HttpMethod::{Get, Post, Put};
+    const LIST: &[Parameter] =
+        &[("purpose", text), ("status", text), ("runId", text), LIMIT, TOKEN];
+    let mark = |method, summary| {
+        operation(method, "tables/{id}/mark", summary)
+            .query(&[ETAG])
+            .body(of::<Setting>)
+            .answers(200, versioned::<MarkAnswer>)
+            .problems(REPLACED)
+    };
+    vec![
+        operation(Get, "tables/{id}/mark", "How far a table is read")
+            .answers(200, versioned::<MarkAnswer>)
+            .problems(FOUND),
+        mark(Put, "Sets the mark by hand"),
+        mark(Post, "The same for those who cannot send PUT"),
+        operation(Get, "tables/{id}/windows", "Lists the windows of a table, newest first")
+            .query(LIST)
+            .answers(200, page::<Window>)
+            .problems(FOUND),
+        operation(Post, "tables/{id}/windows", "Opens an extraction window")
+            .body(of::<Request>)
+            .answers(200, of::<Window>)
+            .answers(201, of::<Window>)
+            .problems(CHANGED),
+        operation(Get, "tables/{id}/windows/{window}", "A window")
+            .answers(200, of::<Window>)
+            .problems(FOUND),
+        operation(
+            Post,
+            "tables/{id}/windows/{window}/commit",
+            "Moves the mark to the end of a window",
+        )
+        .body(of::<Commit>)
+        .answers(200, of::<End>)
+        .problems(CHANGED),
+        operation(
+            Post,
+            "tables/{id}/windows/{window}/fail",
+            "Ends a window without moving the mark",
+        )
+        .body(of::<Failure>)
+        .answers(200, of::<End>)
+        .problems(CHANGED),
+    ]
+}
