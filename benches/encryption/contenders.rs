@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -38,6 +38,7 @@ impl Contender {
     pub(crate) fn command(&self, people: &Path, output: &Path) -> Command {
         let mut command = Command::new(&self.before[0]);
         command.args(&self.before[1..]).arg(people).arg(output).args(&self.after);
+        command.current_dir(output.parent().unwrap()).stdout(Stdio::null());
         command
     }
 
