@@ -8,6 +8,7 @@ mod conformance;
 mod crash;
 mod dev;
 mod encryption;
+mod fuzzing;
 mod keys;
 mod metadata;
 mod openapi;

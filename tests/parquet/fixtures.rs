@@ -16,7 +16,7 @@ use parquet::{
 
 use super::Bytes;
 
-const SCHEMA: &str = "message everything {
+pub(crate) const SCHEMA: &str = "message everything {
     required boolean flag;
     optional boolean maybe;
     optional int32 tiny (INTEGER(8, true));
