@@ -133,6 +133,7 @@ impl Lab {
 
     fn lakehand(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(LAKEHAND);
+        command.current_dir(self.folder.path());
         command.args(arguments).args(["--keyring", &self.keyring()]);
         command
     }
