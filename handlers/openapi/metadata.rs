@@ -96,11 +96,15 @@ fn datasets() -> Vec<Operation> {
             .body(object)
             .answers(200, versioned::<Dataset>)
             .problems(CHANGED),
-        operation(Post, "datasets/{id}", "The same for those who cannot send PATCH")
-            .query(&[ETAG])
-            .body(object)
-            .answers(200, versioned::<Dataset>)
-            .problems(CHANGED),
+        operation(
+            Post,
+            "datasets/{id}",
+            "The same for those who cannot send PATCH; with `delete`, a removal",
+        )
+        .query(&[ETAG, ("delete", || json!({ "type": "boolean" }))])
+        .body(object)
+        .answers(200, changed_or_deleted)
+        .problems(CHANGED),
         operation(Delete, "datasets/{id}", "Removes a dataset")
             .query(&[ETAG])
             .answers(200, of::<Deleted>)
@@ -112,6 +116,11 @@ fn datasets() -> Vec<Operation> {
 fn list_or<T: utoipa::ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
     let (page, one) = (versioned_page::<T>(schemas), versioned::<T>(schemas));
     raw(json!({ "anyOf": [page, one] }))
+}
+
+fn changed_or_deleted(schemas: &mut Schemas) -> RefOr<Schema> {
+    let (changed, deleted) = (versioned::<Dataset>(schemas), of::<Deleted>(schemas));
+    raw(json!({ "anyOf": [changed, deleted] }))
 }
 
 /// A draft with the id that it shall have.

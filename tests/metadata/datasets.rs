@@ -81,6 +81,19 @@ async fn a_patch_merges_and_a_status_follows_the_states() {
 }
 
 #[tokio::test]
+async fn a_dataset_called_delete_is_no_wish_to_delete_another() {
+    let site = with_q1().await;
+    let inner = format!("{Q1}/delete");
+    site.done("datasets", json!({"id": "landing/drives/q1/delete"})).await;
+    assert_eq!(site.post(&inner, json!({"owner": "me"})).await.0, 200);
+    assert_eq!(site.get(Q1).await.0, 200);
+    assert_eq!(site.get(&inner).await.1["owner"], "me");
+    assert_eq!(site.post(&format!("{inner}?delete=perhaps"), json!({})).await.0, 400);
+    assert_eq!(site.post(&format!("{inner}?delete=true"), json!({})).await.0, 200);
+    assert_eq!((site.get(&inner).await.0, site.get(Q1).await.0), (404, 200));
+}
+
+#[tokio::test]
 async fn updates_that_name_another_version_are_refused() {
     let site = with_q1().await;
     let (_, first) = site.get(Q1).await;
@@ -98,7 +111,7 @@ async fn updates_that_name_another_version_are_refused() {
     let named = format!("{Q1}?etag={}", second["etag"].as_str().unwrap());
     let (status, third) = site.worker.call("PUT", &named, &[], &put).await;
     assert_eq!((status, third.get("owner")), (200, None));
-    assert_eq!(site.post(&format!("{Q1}/delete"), Value::Null).await.0, 200);
+    assert_eq!(site.post(&format!("{Q1}?delete=true"), json!({})).await.0, 200);
     assert_eq!(site.get(Q1).await.0, 404);
     let made = site.done("datasets", json!({"id": "landing/drives/q1"})).await;
     assert_eq!(made["history"].as_array().unwrap().len(), 1, "{made}");

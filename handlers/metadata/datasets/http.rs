@@ -194,26 +194,30 @@ pub async fn patch(
     Ok(answer(datasets(&app).change(&id, &preconditions, now, change).await?, false))
 }
 
-/// `POST /api/datasets/{id}`, for those who can send nothing else: a merge patch, or below it, at
-/// `/delete`, a removal.
+/// `POST /api/datasets/{id}`, for those who can send nothing else: a merge patch, or a removal where
+/// the parameter `delete` asks for it. An address below would be the id of another dataset.
 ///
 /// # Errors
 /// Those of [`patch`] and [`delete`].
 pub async fn post(
-    state: State<Arc<App>>,
+    State(app): State<Arc<App>>,
     id: Id,
     headers: HeaderMap,
     uri: Uri,
     body: Body,
 ) -> Result<Response, Error> {
+    let parameters = Parameters::read(&uri, &["etag", "delete"])?;
     let id = of(id)?;
-    match id.strip_suffix("/delete") {
-        Some(id) => {
-            let deleted = delete(state, Ok(Some(Path(id.to_owned()))), headers, uri).await?;
-            Ok(deleted.into_response())
-        }
-        None => patch(state, Ok(Some(Path(id))), headers, uri, body).await,
+    check_id("id", &id)?;
+    let preconditions = Preconditions::read(&headers, parameters.text("etag"))?;
+    if parameters.parsed::<bool>("delete")? == Some(true) {
+        datasets(&app).delete(&id, &preconditions).await?;
+        return Ok(Json(Deleted { id, deleted: true }).into_response());
     }
+    let patch = body::object(body).await?;
+    let change = |dataset: &_| rules::patched(dataset, &patch);
+    let now = OffsetDateTime::now_utc();
+    Ok(answer(datasets(&app).change(&id, &preconditions, now, change).await?, false))
 }
 
 /// `DELETE /api/datasets/{id}`.
