@@ -23,7 +23,7 @@ use lakehand::{
             audit::{Caller, Deed},
             format::Format,
             local::LocalFile,
-            request::rules,
+            rules::rules,
             task::{Task, planned},
         },
         streams::FileSource,

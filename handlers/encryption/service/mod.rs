@@ -22,6 +22,7 @@ pub mod proof;
 pub mod records;
 pub mod request;
 pub mod rewrap;
+pub mod rules;
 pub mod task;
 mod thread;
 pub mod written;

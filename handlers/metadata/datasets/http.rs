@@ -189,9 +189,27 @@ pub async fn patch(
     body: Body,
 ) -> Result<Response, Error> {
     let (id, preconditions, patch) = change(id, &headers, &uri, body).await?;
-    let change = |dataset: &_| rules::patched(dataset, &patch);
+    merge(&app, &id, &preconditions, &patch).await
+}
+
+async fn merge(
+    app: &App,
+    id: &str,
+    preconditions: &Preconditions,
+    patch: &Map<String, Value>,
+) -> Result<Response, Error> {
+    let change = |dataset: &_| rules::patched(dataset, patch);
     let now = OffsetDateTime::now_utc();
-    Ok(answer(datasets(&app).change(&id, &preconditions, now, change).await?, false))
+    Ok(answer(datasets(app).change(id, preconditions, now, change).await?, false))
+}
+
+async fn remove(
+    app: &App,
+    id: String,
+    preconditions: &Preconditions,
+) -> Result<Json<Deleted>, Error> {
+    datasets(app).delete(&id, preconditions).await?;
+    Ok(Json(Deleted { id, deleted: true }))
 }
 
 /// `POST /api/datasets/{id}`, for those who can send nothing else: a merge patch, or a removal where
@@ -211,13 +229,9 @@ pub async fn post(
     check_id("id", &id)?;
     let preconditions = Preconditions::read(&headers, parameters.text("etag"))?;
     if parameters.parsed::<bool>("delete")? == Some(true) {
-        datasets(&app).delete(&id, &preconditions).await?;
-        return Ok(Json(Deleted { id, deleted: true }).into_response());
+        return Ok(remove(&app, id, &preconditions).await?.into_response());
     }
-    let patch = body::object(body).await?;
-    let change = |dataset: &_| rules::patched(dataset, &patch);
-    let now = OffsetDateTime::now_utc();
-    Ok(answer(datasets(&app).change(&id, &preconditions, now, change).await?, false))
+    merge(&app, &id, &preconditions, &body::object(body).await?).await
 }
 
 /// `DELETE /api/datasets/{id}`.
@@ -231,6 +245,5 @@ pub async fn delete(
     uri: Uri,
 ) -> Result<Json<Deleted>, Error> {
     let (id, preconditions) = target(id, &headers, &uri)?;
-    datasets(&app).delete(&id, &preconditions).await?;
-    Ok(Json(Deleted { id, deleted: true }))
+    remove(&app, id, &preconditions).await
 }
