@@ -4,6 +4,7 @@
 //! host; [`routing`] is what happens to a blob that arrives; [`config`] and [`settings`] are what
 //! the user says; [`stores`] are the ports to Azure and to the local disk.
 
+pub mod alerts;
 pub mod app;
 pub mod config;
 pub mod encryption;
