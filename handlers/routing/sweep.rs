@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Routing, Source,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::stores::{
     Condition, Fault, StoreError,
-    documents::{Collection, Key},
+    documents::{Collection, Key, body_of},
     optional,
     queues::{Message, Queues},
 };
@@ -147,10 +147,16 @@ fn is_news(outcome: &Outcome) -> bool {
     )
 }
 
+/// How far a container has been listed.
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    token: String,
+}
+
 async fn read_cursor(routing: &Routing<'_>, key: &Key) -> Result<Option<String>, StoreError> {
     let found = optional(routing.ledger.documents.get(Collection::State, key).await)?;
-    let token = found.and_then(|document| Some(document.body.get("token")?.as_str()?.to_owned()));
-    Ok(token)
+    let cursor = found.and_then(|document| serde_json::from_str(document.body.get()).ok());
+    Ok(cursor.map(|Cursor { token }| token))
 }
 
 async fn write_cursor(
@@ -161,7 +167,7 @@ async fn write_cursor(
     let documents = routing.ledger.documents;
     match token {
         Some(token) => {
-            let body = json!({ "token": token });
+            let body = body_of(key, &Cursor { token })?;
             let keep = Some(Duration::from_secs(86_400));
             documents.put(Collection::State, key, &body, &Condition::Always, keep).await?;
         }

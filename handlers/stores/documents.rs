@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 pub use query::{Filter, ID, Order, Query};
 
@@ -68,7 +68,7 @@ impl Collection {
     pub fn filtered_by(self) -> &'static [&'static str] {
         match self {
             Self::Datasets => &["status", "container", "route"],
-            Self::Runs => &["status"],
+            Self::Runs => &["status", "pipeline", "factory", "table", "dataset", "parent"],
             Self::Windows => &["purpose", "runId", "status"],
             _ => &[],
         }
@@ -116,9 +116,12 @@ impl fmt::Display for Key {
     }
 }
 
+/// A JSON object in its text: what a store keeps, without a look inside.
+pub type Body = Box<RawValue>;
+
 /// A stored document.
 #[derive(Clone, Debug)]
-pub struct Document<T = Value> {
+pub struct Document<T = Body> {
     /// Its address.
     pub key: Key,
     /// Its version.
@@ -150,7 +153,7 @@ pub trait Documents: Send + Sync + fmt::Debug {
         &self,
         collection: Collection,
         key: &Key,
-        body: &Value,
+        body: &RawValue,
         condition: &Condition,
         keep: Option<Duration>,
     ) -> Result<ETag, StoreError>;
@@ -208,7 +211,7 @@ pub async fn read<T: DeserializeOwned>(
 /// `Rejected` if the document has another shape.
 pub fn typed<T: DeserializeOwned>(document: Document) -> Result<Document<T>, StoreError> {
     let Document { key, etag, body } = document;
-    match serde_json::from_value(body) {
+    match serde_json::from_str(body.get()) {
         Ok(body) => Ok(Document { key, etag, body }),
         Err(error) => Err(StoreError::new(Fault::Rejected, "read", key, error)),
     }
@@ -218,11 +221,12 @@ pub fn typed<T: DeserializeOwned>(document: Document) -> Result<Document<T>, Sto
 ///
 /// # Errors
 /// `Rejected` if it is.
-pub(in crate::stores) fn check_size(key: &Key, body: &str) -> Result<(), StoreError> {
-    if body.len() <= LARGEST {
+pub(in crate::stores) fn check_size(key: &Key, body: &RawValue) -> Result<(), StoreError> {
+    let length = body.get().len();
+    if length <= LARGEST {
         return Ok(());
     }
-    let detail = format!("it has {} bytes, and a document has at most {LARGEST}", body.len());
+    let detail = format!("it has {length} bytes, and a document has at most {LARGEST}");
     Err(StoreError::new(Fault::Rejected, "write", key, detail))
 }
 
@@ -230,7 +234,6 @@ pub(in crate::stores) fn check_size(key: &Key, body: &str) -> Result<(), StoreEr
 ///
 /// # Errors
 /// `Rejected` if the record cannot be written as JSON.
-pub fn body_of<T: Serialize>(key: &Key, record: &T) -> Result<Value, StoreError> {
-    serde_json::to_value(record)
-        .map_err(|error| StoreError::new(Fault::Rejected, "write", key, error))
+pub fn body_of<T: Serialize>(key: &Key, record: &T) -> Result<Body, StoreError> {
+    to_raw_value(record).map_err(|error| StoreError::new(Fault::Rejected, "write", key, error))
 }

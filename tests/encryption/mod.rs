@@ -18,7 +18,7 @@ use lakehand::{
     stores::{
         Condition, azure,
         blobs::{Attributes, Blobs},
-        documents::{Collection, Documents, Query},
+        documents::{Collection, Documents, Query, typed},
         local::{LocalBlobs, LocalDatabase, LocalKeyring},
         optional,
     },
@@ -109,7 +109,7 @@ impl Site {
         let now = OffsetDateTime::now_utc();
         let month = format!("{:04}-{:02}", now.year(), u8::from(now.month()));
         let page = self.documents().list(Collection::Audit, &Query::of(&month)).await.unwrap();
-        page.items.into_iter().map(|document| document.body).collect()
+        page.items.into_iter().map(|document| typed(document).unwrap().body).collect()
     }
 
     /// A path with the container's real name.

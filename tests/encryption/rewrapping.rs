@@ -83,7 +83,7 @@ async fn held(site: &Site, path: &str) -> Held {
     let record = site.documents().get(Collection::Envelopes, &key).await.unwrap().body;
     let mut envelopes: Vec<Envelope> = vec![
         serde_json::from_str(&there.metadata["lakehand_envelope"]).unwrap(),
-        serde_json::from_value(record).unwrap(),
+        serde_json::from_str(record.get()).unwrap(),
     ];
     if path.ends_with(".parquet") {
         envelopes.push(parquet::envelope(&Bytes(content.to_vec())).unwrap().unwrap());

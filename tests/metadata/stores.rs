@@ -27,14 +27,14 @@ use crate::stores::{cosmos, local};
 const NOW: OffsetDateTime = datetime!(2026-12-01 06:00 UTC);
 
 /// The embedded store, and the folder it goes with.
-fn embedded() -> (TempDir, Arc<dyn Documents>) {
+pub(super) fn embedded() -> (TempDir, Arc<dyn Documents>) {
     let lake = tempfile::tempdir().unwrap();
     let documents = local::database(lake.path()).documents();
     (lake, documents)
 }
 
 /// Cosmos DB's own client on its emulator.
-async fn emulated() -> Arc<dyn Documents> {
+pub(super) async fn emulated() -> Arc<dyn Documents> {
     Arc::new(cosmos::documents().await)
 }
 

@@ -15,6 +15,7 @@ use lakehand::stores::{
 use serde_json::json;
 
 use super::cosmos::{Account, real};
+use crate::conformance::documents::raw;
 
 const STATE: Collection = Collection::State;
 
@@ -75,7 +76,7 @@ async fn each_operation_is_one_request_to_one_partition() {
         seen[0].clone()
     };
     let key = Key::new("sales", "1");
-    let body = json!({"status": "ready"});
+    let body = raw(&json!({"status": "ready"}));
     let put = async |condition| store.put(STATE, &key, &body, &condition, None).await.unwrap();
     let first = put(Condition::Absent).await;
     sent("create", "POST");

@@ -44,6 +44,14 @@ pub struct Deed<'a> {
     pub keys: Vec<String>,
 }
 
+/// A deed and when it was recorded, RFC 3339.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    #[serde(flatten)]
+    deed: &'a Deed<'a>,
+    at: &'a str,
+}
+
 impl<'a> Deed<'a> {
     /// A deed upon the columns of a file.
     pub fn of(
@@ -72,8 +80,7 @@ impl<'a> Deed<'a> {
         let at = now.format(&Rfc3339).unwrap_or_default();
         let month = at.get(..7).unwrap_or_default();
         let key = Key::new(month, format!("{at}-{}", Uuid::new_v4().simple()));
-        let mut body = body_of(&key, self)?;
-        body["at"] = at.into();
+        let body = body_of(&key, &Recorded { at: &at, deed: self })?;
         documents.put(Collection::Audit, &key, &body, &Condition::Absent, None).await?;
         tracing::info!(audit.action = self.action, audit.subject = self.subject, "recorded");
         Ok(())

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::stores::{
     Condition, ETag, StoreError,
     blobs::BlobPath,
-    documents::{Collection, Documents, Key},
+    documents::{Collection, Documents, Key, body_of},
     optional,
 };
 
@@ -51,8 +51,8 @@ impl Receipts {
     pub(super) async fn write(&self, path: &BlobPath, version: &ETag) -> Result<(), StoreError> {
         // Remembered first: a store that fails must not start a second delivery by this process.
         self.remember(path, version);
-        let body = json!({"blob": path, "etag": version.as_str()});
         let key = key(path, version);
+        let body = body_of(&key, &json!({"blob": path, "etag": version.as_str()}))?;
         self.documents
             .put(Collection::Receipts, &key, &body, &Condition::Always, None)
             .await

@@ -1,13 +1,8 @@
 //! One SQLite file for documents and queues, shared by all processes on a lake.
 
-use std::{
-    fmt,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use time::{
     OffsetDateTime, PrimitiveDateTime, UtcOffset,
     format_description::BorrowedFormatItem,
@@ -19,6 +14,8 @@ use super::{
     failure::{Failure, blocking},
     lake::Lake,
     queues::LocalQueues,
+    readers::Readers,
+    writer::Writer,
 };
 use crate::stores::{Fault, StoreError, documents::Documents, queues::Queues};
 
@@ -26,10 +23,13 @@ use crate::stores::{Fault, StoreError, documents::Documents, queues::Queues};
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
 /// What makes a file of each version, kept in its `user_version`, out of one of the version before.
-const SCHEMAS: [&str; 2] = [
+const SCHEMAS: [&str; 3] = [
     include_str!("schema.sql"),
     // Datasets became what there is; what routes collect for them are deliveries.
     "UPDATE documents SET collection = 'deliveries' WHERE collection = 'datasets'",
+    // The question that every opened window asks. The path is written as `documents` writes it.
+    r#"CREATE INDEX windows_by_run ON documents (partition, json_extract(body, '$."runId"'), id)
+       WHERE collection = 'windows'"#,
 ];
 
 const SCHEMA: i64 = SCHEMAS.len() as i64;
@@ -57,9 +57,9 @@ impl LocalDatabase {
     /// `Denied` if the file cannot be written, `Rejected` if it is damaged or of a later version of
     /// lakehand.
     pub fn open(lake: &Path, clock: Clock) -> Result<Self, StoreError> {
-        let opened = Lake::open(lake).and_then(|lake| connect(&lake));
-        let connection = opened.map_err(|failure| failure.about("open", lake.display()))?;
-        Ok(Self(Arc::new(Database { connection: Mutex::new(connection), clock })))
+        let opened = Lake::open(lake).and_then(|lake| start(&lake, clock));
+        let database = opened.map_err(|failure| failure.about("open", lake.display()))?;
+        Ok(Self(Arc::new(database)))
     }
 
     /// The documents in it.
@@ -73,19 +73,33 @@ impl LocalDatabase {
     }
 }
 
-/// One connection, used by one thread at a time.
+/// The file: any number of readers, and one writer.
 pub(super) struct Database {
-    connection: Mutex<Connection>,
+    readers: Readers,
+    writer: Writer,
     clock: Clock,
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("connection", &self.connection).finish_non_exhaustive()
+        f.debug_struct("Database").field("readers", &self.readers).finish_non_exhaustive()
     }
 }
 
 impl Database {
+    /// Runs a query of a few microseconds where it is asked for: a lookup by an index. With the
+    /// write-ahead log no reader waits for a writer, so it is over sooner than another thread would
+    /// have begun it.
+    pub(super) fn glance<T>(
+        &self,
+        action: &'static str,
+        subject: &(impl fmt::Display + ?Sized),
+        work: impl FnOnce(&Connection, OffsetDateTime) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let found = self.readers.lend(|connection| work(connection, (self.clock)()));
+        found.map_err(|failure| failure.about(action, subject))
+    }
+
     /// Runs a query; it gets the present time.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
@@ -93,10 +107,12 @@ impl Database {
         subject: &(impl fmt::Display + ?Sized),
         work: impl FnOnce(&Connection, OffsetDateTime) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let turn = self.readers.turn().await;
         let database = Arc::clone(self);
         let work = move || {
-            let connection = database.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&connection, (database.clock)())
+            let found = database.readers.lend(|connection| work(connection, (database.clock)()));
+            drop(turn);
+            found
         };
         blocking(action, subject, DEADLINE, work).await
     }
@@ -104,20 +120,13 @@ impl Database {
     /// Runs a change that happens as a whole or not at all, and survives a crash when it returns.
     /// It gets the time at which it got its turn.
     pub(super) async fn write<T: Send + 'static>(
-        self: &Arc<Self>,
+        &self,
         action: &'static str,
         subject: &(impl fmt::Display + ?Sized),
-        work: impl FnOnce(&Transaction<'_>, OffsetDateTime) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&Connection, OffsetDateTime) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = Arc::clone(self);
-        let work = move || {
-            let mut connection = database.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&change, (database.clock)())?;
-            change.commit()?;
-            Ok(value)
-        };
-        blocking(action, subject, DEADLINE, work).await
+        let done = self.writer.change(work, DEADLINE).await;
+        done.map_err(|failure| failure.about(action, subject))
     }
 
     /// Shows that the file is there and can be read.
@@ -126,10 +135,15 @@ impl Database {
     }
 }
 
-fn connect(lake: &Lake) -> Result<Connection, Failure> {
-    let mut connection = Connection::open(lake.private("lakehand.db"))?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+fn start(lake: &Lake, clock: Clock) -> Result<Database, Failure> {
+    let file = lake.private("lakehand.db");
+    let writer = Writer::start(connect(lake, &file)?, Arc::clone(&clock))?;
+    Ok(Database { readers: Readers::of(file), writer, clock })
+}
+
+fn connect(lake: &Lake, file: &Path) -> Result<Connection, Failure> {
+    let mut connection = Connection::open(file)?;
+    prepare(&connection)?;
     // With the write-ahead log, anything less loses the last changes when the power fails.
     connection.pragma_update(None, "synchronous", "FULL")?;
     if version(&connection)? != SCHEMA {
@@ -137,6 +151,13 @@ fn connect(lake: &Lake) -> Result<Connection, Failure> {
         migrate(&mut connection)?;
     }
     Ok(connection)
+}
+
+/// What holds for every connection.
+pub(super) fn prepare(connection: &Connection) -> Result<(), Failure> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
 }
 
 fn version(connection: &Connection) -> Result<i64, Failure> {

@@ -8,7 +8,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 use crate::stores::{Condition, ETag, Fault, StoreError};
 
 /// Why an operation failed, before it is said what was tried on what.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) fault: Fault,
     pub(super) detail: String,

@@ -26,6 +26,8 @@ mod listing;
 mod names;
 mod properties;
 mod queues;
+mod readers;
+mod writer;
 
 use std::path::Path;
 

@@ -12,7 +12,10 @@ use std::time::Duration;
 
 use ring::digest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -40,6 +43,7 @@ pub(super) struct Item {
     /// From when on it counts as absent, in seconds since 1970, should the service still show it.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<i64>,
+    /// As a value: the client writes the service's binary JSON, which knows no text of JSON.
     body: Value,
     #[serde(rename = "_etag", default, skip_serializing)]
     etag: String,
@@ -50,11 +54,11 @@ impl Item {
     /// `Rejected` if the body is too large.
     pub(super) fn new(
         key: &Key,
-        body: &Value,
+        body: &RawValue,
         keep: Option<Duration>,
         now: OffsetDateTime,
     ) -> Result<Self, StoreError> {
-        check_size(key, &body.to_string())?;
+        check_size(key, body)?;
         let ttl = keep.map(seconds);
         Ok(Self {
             id: item_id(&key.id),
@@ -63,7 +67,7 @@ impl Item {
             write: Uuid::new_v4().simple().to_string(),
             ttl,
             expires: ttl.map(|ttl| now.unix_timestamp() + ttl),
-            body: body.clone(),
+            body: serde_json::from_str(body.get()).expect("a body is JSON"),
             etag: String::new(),
         })
     }
@@ -77,7 +81,8 @@ impl Item {
     }
 
     pub(super) fn into_document(self, partition: &str) -> Document {
-        Document { key: Key::new(partition, &self.raw), etag: self.etag(), body: self.body }
+        let body = to_raw_value(&self.body).expect("a value can be written as JSON");
+        Document { key: Key::new(partition, &self.raw), etag: self.etag(), body }
     }
 }
 
@@ -179,14 +184,15 @@ mod tests {
         let key = Key::new("p", "1");
         for (keep, ttl) in [(0, 1), (1000, 1), (1001, 2), (60_000, 60)] {
             let keep = Some(Duration::from_millis(keep));
-            let item = Item::new(&key, &Value::Null, keep, start).expect("it is small");
+            let item = Item::new(&key, RawValue::NULL, keep, start).expect("it is small");
             assert_eq!(item.ttl, Some(ttl));
             assert!(!item.has_expired(start + Duration::from_secs(ttl as u64 - 1)));
             assert!(item.has_expired(start + Duration::from_secs(ttl as u64)));
         }
-        let item = Item::new(&key, &Value::Null, Some(Duration::MAX), start).expect("it is small");
+        let item =
+            Item::new(&key, RawValue::NULL, Some(Duration::MAX), start).expect("it is small");
         assert_eq!(item.ttl, Some(i64::from(i32::MAX)));
-        let item = Item::new(&key, &Value::Null, None, start).expect("it is small");
+        let item = Item::new(&key, RawValue::NULL, None, start).expect("it is small");
         assert!(item.ttl.is_none() && !item.has_expired(datetime!(9999-12-31 0:00 UTC)));
     }
 }

@@ -17,7 +17,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use azure_data_cosmos::{CosmosClient, clients::ContainerClient, options::ItemReadOptions};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use crate::{
@@ -110,7 +110,7 @@ impl Documents for CosmosDocuments {
         &self,
         collection: Collection,
         key: &Key,
-        body: &Value,
+        body: &RawValue,
         condition: &Condition,
         keep: Option<Duration>,
     ) -> Result<ETag, StoreError> {
