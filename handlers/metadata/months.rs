@@ -8,18 +8,26 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use time::{Date, OffsetDateTime};
 
-use super::http::{list::room_for, time::write_time};
+use super::http::{list::Written, time::write_time};
 use crate::stores::{
     Condition, ETag, Fault, Page, StoreError,
-    documents::{self, Collection, Document, Documents, Filter, ID, Key, Order, Query, body_of},
+    documents::{
+        self, Body, Collection, Document, Documents, Filter, ID, Key, Order, Query, body_of,
+    },
     optional,
 };
 
 /// So many months are looked at for one page.
 const MOST_MONTHS: usize = 24;
+
+/// So many documents are held at a time; one may be as large as half an answer.
+const LOAD: usize = 100;
 
 /// The length of a month, as partitions are named and ids begin.
 const MONTH: usize = "2026-12".len();
@@ -75,6 +83,13 @@ impl Span {
         let to = to.unwrap_or(now + time::Duration::DAY);
         let from = from.unwrap_or_else(|| to.checked_sub(REACH).unwrap_or(to));
         Self { from: write_time(from), to: write_time(to) }
+    }
+}
+
+impl Place {
+    /// The beginning of a list.
+    pub fn first(span: Span) -> Self {
+        Self { month: span.to[..MONTH].to_owned(), span, token: None }
     }
 }
 
@@ -151,29 +166,46 @@ impl Months<'_> {
         limit: usize,
         place: Option<Place>,
         answer: impl Fn(Document<T>) -> A + Send + Sync,
-    ) -> Result<(Vec<A>, Option<Place>), StoreError> {
-        let month = span.to[..MONTH].to_owned();
-        let place = place.unwrap_or(Place { span, month, token: None });
-        let mut limit = limit;
-        loop {
-            let (found, next) = self.list(filters, limit, place.clone()).await?;
-            let answers: Vec<A> = found.into_iter().map(&answer).collect();
-            let room = room_for(&answers, &mut 0);
-            if room == answers.len() {
-                return Ok((answers, next));
+    ) -> Result<(Vec<Body>, Option<Place>), StoreError> {
+        let mut place = place.unwrap_or_else(|| Place::first(span));
+        let mut written = Written::default();
+        while written.len() < limit {
+            let before = written.len();
+            let (found, next) = self.list(filters, (limit - before).min(LOAD), &place).await?;
+            let loaded = found.len();
+            let full = found.into_iter().any(|document| !written.add(&answer(document)));
+            let taken = written.len() - before;
+            if full && taken > 0 {
+                // Asked for again, for the place where the next page must begin.
+                let (_, next) = self.list::<IgnoredAny>(filters, taken, &place).await?;
+                return Ok((written.into_items(), next));
             }
-            // Rarely so large; asked for again, the page ends where the next one must begin.
-            limit = room;
+            if full {
+                break;
+            }
+            match next {
+                Some(next) => place = next,
+                None => return Ok((written.into_items(), None)),
+            }
+            if loaded == 0 {
+                break;
+            }
         }
+        Ok((written.into_items(), Some(place)))
     }
 
-    async fn list<T: DeserializeOwned>(
+    /// So many of what was made in a span of time, newest first; none at all, if there is none in
+    /// the months that were looked at.
+    ///
+    /// # Errors
+    /// The store's failure, `Rejected` for a place that is none.
+    pub async fn list<T: DeserializeOwned>(
         &self,
         filters: &[Filter<'_>],
         limit: usize,
-        place: Place,
+        place: &Place,
     ) -> Result<(Vec<Document<T>>, Option<Place>), StoreError> {
-        let Place { span, mut month, mut token } = place;
+        let Place { span, mut month, mut token } = place.clone();
         let first = span.from.get(..MONTH).ok_or_else(|| foreign(&month))?.to_owned();
         let mut filters = filters.to_vec();
         filters.extend([Filter::AtLeast(ID, &span.from), Filter::Below(ID, &span.to)]);

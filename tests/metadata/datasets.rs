@@ -74,6 +74,9 @@ async fn a_patch_merges_and_a_status_follows_the_states() {
     let expected = [("landing", "api"), ("processing", "ingest"), ("ready", "api")]
         .map(|(s, b)| (Some(s), Some(b)));
     assert_eq!(seen, expected);
+    // Only who names a run is put down to it.
+    let runs: Vec<_> = history.iter().map(|it| it["runId"].as_str()).collect();
+    assert_eq!(runs, [None, Some("r1"), None]);
     assert_eq!(patch(&site, Q1, json!({"status": "archived"})).await.0, 200);
     let (status, problem) = patch(&site, Q1, json!({"status": "ready"})).await;
     assert_eq!((status, &problem["current"]["status"]), (409, &json!("archived")));

@@ -2,6 +2,7 @@
 
 mod datasets;
 mod marks;
+mod months;
 mod pipelines;
 mod runs;
 mod stores;

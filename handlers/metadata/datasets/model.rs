@@ -208,6 +208,9 @@ pub struct Draft {
     /// The datasets it was made of, by id.
     #[schema(max_items = 100)]
     pub inputs: Vec<String>,
+    /// The run that says so, for the history: `runId`, where this very request names it.
+    #[serde(skip)]
+    pub told_by: Option<String>,
 }
 
 impl Draft {

@@ -146,7 +146,10 @@ pub fn read_draft(object: Map<String, Value>) -> Result<Draft, Error> {
     }
     let draft: Draft = body::typed(object)?;
     let problems = problems(&draft);
-    if problems.is_empty() { Ok(draft) } else { Err(Error::Fields(problems)) }
+    if !problems.is_empty() {
+        return Err(Error::Fields(problems));
+    }
+    Ok(Draft { told_by: draft.run_id.clone(), ..draft })
 }
 
 /// The dataset's members that a caller may change, after a JSON Merge Patch (RFC 7396).
@@ -168,7 +171,9 @@ pub fn patched(dataset: &Dataset, patch: &Map<String, Value>) -> Result<Draft, E
     let mut merged = serde_json::to_value(&dataset.facts).unwrap_or_default();
     merge(&mut merged, &Value::Object(patch.clone()));
     let Value::Object(merged) = merged else { return Ok(Draft::default()) };
-    read_draft(merged)
+    let draft = read_draft(merged)?;
+    let told_by = draft.told_by.filter(|_| patch.contains_key("runId"));
+    Ok(Draft { told_by, ..draft })
 }
 
 /// Merges a patch into a value as RFC 7396 says: null removes, objects merge, all else replaces.

@@ -15,7 +15,7 @@ use crate::{
     },
     stores::{
         Condition, ETag, Fault, StoreError,
-        documents::{Collection, Document, Documents, Filter, Key},
+        documents::{Body, Collection, Document, Documents, Filter, Key},
     },
 };
 
@@ -84,11 +84,33 @@ impl<'a> Datasets<'a> {
         span: Span,
         limit: usize,
         place: Option<Place>,
-    ) -> Result<(Vec<Versioned<Dataset>>, Option<Place>), StoreError> {
+    ) -> Result<(Vec<Body>, Option<Place>), StoreError> {
         let answer = |Document { body, etag, .. }: Document<Dataset>| {
             Versioned::new(Dataset { history: Vec::new(), ..body }, &etag)
         };
         self.0.page(filters, span, limit, place, answer).await
+    }
+
+    /// The newest datasets of a route, so many at most.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn newest(
+        &self,
+        route: &str,
+        most: usize,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Dataset>, StoreError> {
+        let filters = [Filter::Equals("route", route)];
+        let (mut found, mut place) = (Vec::new(), Place::first(Span::new(None, None, now)));
+        loop {
+            let (page, next) = self.0.list(&filters, most - found.len(), &place).await?;
+            found.extend(page.into_iter().map(|document: Document<Dataset>| document.body));
+            match next.filter(|_| found.len() < most) {
+                Some(next) => place = next,
+                None => return Ok(found),
+            }
+        }
     }
 
     /// Creates a dataset, and says whether it is new; the same one again changes nothing.
@@ -314,7 +336,7 @@ fn event_of(draft: &Draft, standing: Status, now: OffsetDateTime) -> Event {
         at: write_time(now),
         by: draft.by.clone().unwrap_or_else(|| "api".to_owned()),
         reason: draft.reason.clone(),
-        run_id: draft.run_id.clone(),
+        run_id: draft.told_by.clone(),
         delivery: None,
     }
 }

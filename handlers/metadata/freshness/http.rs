@@ -17,12 +17,10 @@ use crate::{
     metadata::{
         datasets::{model::Dataset, store::Datasets},
         http::{list::List, query::Parameters, token},
-        months::Span,
         tables::store::{Found, Place},
         windows::store::Windows,
     },
     routing::route::Route,
-    stores::documents::Filter,
 };
 
 /// How many days are counted when nothing is said, and at most.
@@ -110,18 +108,7 @@ async fn routes(
 
 /// The newest datasets of a route.
 async fn datasets(app: &App, route: &str, now: OffsetDateTime) -> Result<Vec<Dataset>, Error> {
-    let filters = [Filter::Equals("route", route)];
-    let (mut found, mut place) = (Vec::new(), None);
-    loop {
-        let span = Span::new(None, None, now);
-        let store = Datasets::new(&*app.documents);
-        let (page, next) = store.list(&filters, span, MOST_DATASETS, place).await?;
-        found.extend(page.into_iter().map(|dataset| dataset.resource));
-        place = next;
-        if place.is_none() || found.len() >= MOST_DATASETS {
-            return Ok(found);
-        }
-    }
+    Ok(Datasets::new(&*app.documents).newest(route, MOST_DATASETS, now).await?)
 }
 
 async fn one(app: &App, found: Found, days: u32, now: OffsetDateTime) -> Result<Freshness, Error> {

@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 /// What the items of one answer may take as JSON, in bytes: activities of Data Factory fail at
@@ -37,18 +38,44 @@ impl<T: Serialize> IntoResponse for List<T> {
     }
 }
 
-/// How many of these items an answer has room for that holds `taken` bytes already; one at least if
-/// it holds nothing.
-pub fn room_for<T: Serialize>(items: &[T], taken: &mut usize) -> usize {
-    for (index, item) in items.iter().enumerate() {
-        // What cannot be written as JSON fails when the answer is written, and not here.
-        let size = serde_json::to_vec(item).map_or(0, |json| json.len() + 1);
-        if *taken > 0 && *taken + size > MOST_BYTES {
-            return index;
+/// The items of an answer, written once, which also tells how much room they take.
+#[derive(Debug, Default)]
+pub struct Written {
+    items: Vec<Box<RawValue>>,
+    bytes: usize,
+}
+
+impl Written {
+    /// Adds an item and says so, unless the answer would get too long; the first one is always let
+    /// through.
+    pub fn add<T: Serialize>(&mut self, item: &T) -> bool {
+        let Ok(item) = to_raw_value(item) else {
+            debug_assert!(false, "every resource can be written as JSON");
+            return true;
+        };
+        let bytes = self.bytes + item.get().len() + 1;
+        if bytes > MOST_BYTES && !self.items.is_empty() {
+            return false;
         }
-        *taken += size;
+        self.bytes = bytes;
+        self.items.push(item);
+        true
     }
-    items.len()
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The items.
+    pub fn into_items(self) -> Vec<Box<RawValue>> {
+        self.items
+    }
 }
 
 #[cfg(test)]
@@ -57,11 +84,10 @@ mod tests {
 
     #[test]
     fn a_page_ends_before_it_is_too_large() {
-        let items = vec!["x".repeat(1_000_000); 5];
-        let mut taken = 0;
-        assert_eq!(room_for(&items, &mut taken), 3);
-        assert_eq!(room_for(&items, &mut taken), 0);
-        let (huge, mut nothing) = (vec!["x".repeat(MOST_BYTES); 2], 0);
-        assert_eq!(room_for(&huge, &mut nothing), 1, "one item always gets through");
+        let (item, mut written) = ("x".repeat(1_000_000), Written::default());
+        assert_eq!([(); 5].map(|()| written.add(&item)), [true, true, true, false, false]);
+        assert_eq!(written.into_items().len(), 3);
+        let (huge, mut written) = ("x".repeat(MOST_BYTES), Written::default());
+        assert_eq!([(); 2].map(|()| written.add(&huge)), [true, false], "one gets through");
     }
 }

@@ -1,5 +1,7 @@
 //! Small rules for names and texts that come from outside.
 
+use ring::digest;
+
 use crate::error::Wrong;
 
 /// The longest id, in characters: in UTF-8 and with a time before it, it stays below the 1,023 bytes
@@ -18,6 +20,18 @@ pub fn check_id(field: &str, id: &str) -> Result<(), Wrong> {
         return Err(Wrong::new(field, "must not be a dot or two: addresses lose them"));
     }
     check_text(field, id, LONGEST_ID)
+}
+
+/// The id of what has this name: the name itself, or, if it is no id, as much of it as one has room
+/// for, a tilde and the first 16 hexadecimal digits of the name's SHA-256.
+pub fn fitting_id(name: &str) -> String {
+    if check_id("id", name).is_ok() {
+        return name.to_owned();
+    }
+    let digest = digest::digest(&digest::SHA256, name.as_bytes());
+    let digits: String = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let kept = name.chars().filter(|c| !c.is_control()).take(LONGEST_ID - 1 - digits.len());
+    format!("{}~{digits}", kept.collect::<String>())
 }
 
 /// Checks a text: so many characters at most, and none of them for control.
@@ -88,5 +102,19 @@ mod tests {
         for id in ["", ".", "..", "a\nb", "\0", "\u{85}", &"é".repeat(LONGEST_ID + 1)] {
             assert!(check_id("id", id).is_err(), "{id}");
         }
+    }
+
+    #[test]
+    fn every_name_has_an_id_of_its_own() {
+        assert_eq!(fitting_id("landing/drives/q1"), "landing/drives/q1");
+        let long = "é".repeat(LONGEST_ID);
+        let names =
+            [format!("{long}a"), format!("{long}b"), "a\nb".into(), "ab".into(), String::new()];
+        let ids = names.each_ref().map(|name| fitting_id(name));
+        for (at, id) in ids.iter().enumerate() {
+            assert_eq!(check_id("id", id), Ok(()), "{id}");
+            assert!(!ids[..at].contains(id), "{id}");
+        }
+        assert!(ids[0].starts_with("éé") && ids[2].starts_with("ab~"), "{ids:?}");
     }
 }

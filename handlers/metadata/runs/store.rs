@@ -18,7 +18,7 @@ use crate::{
     },
     stores::{
         Condition, ETag, Fault, StoreError,
-        documents::{Collection, Document, Documents, Filter},
+        documents::{Body, Collection, Document, Documents, Filter},
     },
 };
 
@@ -81,7 +81,7 @@ impl<'a> Runs<'a> {
         span: Span,
         limit: usize,
         place: Option<Place>,
-    ) -> Result<(Vec<Versioned<Run>>, Option<Place>), StoreError> {
+    ) -> Result<(Vec<Body>, Option<Place>), StoreError> {
         let answer = |Document { body, etag, .. }: Document<Record>| {
             Versioned::new(Run { output: None, ..body.run() }, &etag)
         };

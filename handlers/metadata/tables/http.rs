@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -26,7 +27,7 @@ use crate::{
         http::{
             body,
             conditions::Preconditions,
-            list::{List, room_for},
+            list::{List, Written},
             query::Parameters,
             token,
             versioned::Versioned,
@@ -133,16 +134,16 @@ fn page(
     question: &Question,
     after: Option<Place>,
     limit: usize,
-) -> List<Versioned<Table>> {
+) -> List<Box<RawValue>> {
     tables.retain(|found| {
         question.takes(&found.answer()) && after.as_ref().is_none_or(|after| found.place() > *after)
     });
+    let mut written = Written::default();
     let answer = |found: &Found| Versioned::new(found.answer(), &found.etag);
-    let mut value: Vec<_> = tables.iter().take(limit).map(answer).collect();
-    value.truncate(room_for(&value, &mut 0));
-    let last = value.len().checked_sub(1).filter(|_| value.len() < tables.len());
+    let count = tables.iter().take(limit).take_while(|found| written.add(&answer(found))).count();
+    let last = count.checked_sub(1).filter(|_| count < tables.len());
     let next = last.map(|last| token::seal(question, tables[last].place()));
-    List::new(value, next)
+    List::new(written.into_items(), next)
 }
 
 async fn one(app: &App, id: &str) -> Result<Versioned<TableAnswer>, Error> {

@@ -26,7 +26,7 @@ use super::{
     route::{Completion, Route},
 };
 use crate::{
-    metadata::datasets::model as datasets,
+    metadata::{datasets::model as datasets, http::text::fitting_id},
     stores::{
         Condition, Fault, StoreError,
         documents::{self, Collection, Document, Key},
@@ -87,7 +87,7 @@ impl<'a> Collecting<'a> {
     }
 
     fn id(&self) -> String {
-        format!("{}/{}", self.container, self.folder.trim_end_matches('/'))
+        fitting_id(&format!("{}/{}", self.container, self.folder.trim_end_matches('/')))
     }
 
     fn key(&self) -> Key {
