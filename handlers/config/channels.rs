@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     alerts::deliver::{
-        address::{Address, Hosts},
+        address::{Address, AddressFault, Hosts},
         channel::{Channel, Envelope, Method, Occasion, Target, Webhook},
         header,
     },
@@ -81,10 +81,7 @@ impl ChannelReader<'_> {
         let occasions = alerts::words(section.texts("occasions"), &Occasion::NAMES, problems);
         let include_message = section.flag_or("include_message", true);
         let zone = alerts::zone(section, problems).unwrap_or_else(|| self.known.zone.clone());
-        if section.required("kind", "teams").is_none() {
-            self.forget();
-            return None;
-        }
+        section.required("kind", "teams");
         let target = match section.choice("kind", &KINDS, None) {
             Some(Kind::Teams) => self.teams(),
             Some(Kind::Slack) => self.url(SLACK).map(|url| Target::Slack { url }),
@@ -92,16 +89,12 @@ impl ChannelReader<'_> {
             Some(Kind::Webhook) => self.webhook().map(Target::Webhook),
             Some(Kind::PagerDuty) => self.pagerduty(),
             None => {
-                self.forget();
+                // Without a kind, no field is known to be wrong.
+                section.know_all();
                 None
             }
         };
         Some(Channel { name: name?, when, occasions, include_message, zone, target: target? })
-    }
-
-    /// Without a kind, no field is wrong.
-    fn forget(&self) {
-        self.section.know_all();
     }
 
     fn name(&self) -> Option<String> {
@@ -166,8 +159,15 @@ impl ChannelReader<'_> {
         let allowed = allowed.into_iter().map(|host| host.get_ref().to_ascii_lowercase()).collect();
         let hosts = Hosts { known, allowed };
         let url = self.required_secret("url", "%LAKEHAND_TEAMS_URL%")?;
-        let read = Address::read(url.get_ref().expose(), &hosts, self.known.loopback);
-        read.map_err(|fault| self.known.problems.add(&url.span(), fault.to_string())).ok()
+        let fault = match Address::read(url.get_ref().expose(), &hosts, self.known.loopback) {
+            Ok(address) => return Some(address),
+            Err(fault @ AddressFault::Host { .. }) => {
+                format!("{fault}; add it to `hosts` if it is meant")
+            }
+            Err(fault) => fault.to_string(),
+        };
+        self.known.problems.add(&url.span(), fault);
+        None
     }
 
     /// A secret that must be there.

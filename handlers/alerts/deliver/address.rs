@@ -45,7 +45,8 @@ impl Hosts {
             Some(_) => format!("*{known}"),
             None => (*known).to_owned(),
         });
-        known.chain(self.allowed.iter().cloned()).collect::<Vec<_>>().join(", ")
+        let names: Vec<_> = known.chain(self.allowed.iter().cloned()).collect();
+        if names.is_empty() { "none is".to_owned() } else { names.join(", ") }
     }
 }
 
@@ -67,9 +68,7 @@ pub enum AddressFault {
     #[error("it must have no user name, no password and no fragment")]
     Parts,
     /// Its host is none that may be written to.
-    #[error(
-        "its host `{host}` is none of those allowed here: {allowed}; add it to `hosts` if it is meant"
-    )]
+    #[error("its host `{host}` is none of those allowed here ({allowed})")]
     Host {
         /// The host.
         host: String,
