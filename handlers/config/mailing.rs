@@ -45,10 +45,11 @@ pub(super) fn read(reader: &ChannelReader<'_>) -> Option<Email> {
     to.dedup();
     section.required("via", "smtp");
     let way = section.choice("via", &WAYS, None);
-    // Who sends is the workflow's affair.
     let from = match way {
+        None => None,
+        // Who sends is the workflow's affair.
         Some(Way::LogicApp) => to.first().cloned(),
-        _ => {
+        Some(_) => {
             section.required("from", "lakehand@example.com").and_then(|from| mailbox(reader, &from))
         }
     };

@@ -4,3 +4,4 @@ mod addresses;
 mod answers;
 mod courses;
 mod parts;
+mod receivers;
