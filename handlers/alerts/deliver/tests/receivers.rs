@@ -163,28 +163,31 @@ fn is_ambiguous(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Ambiguous(_))
 }
 
+/// What an outcome must be.
+type Expected = fn(&Outcome) -> bool;
+
 #[tokio::test]
 async fn each_receiver_gets_what_it_needs() {
-    let accepted = |outcome: &Outcome| *outcome == Outcome::Accepted;
-    let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused(_));
-    let table: &[(&[Act], &dyn Fn(&Outcome) -> bool)] = &[
-        (&[OK], &accepted),
-        (&[BUSY, OK], &accepted),
-        (&[BUSY_NOW, BUSY_NOW, OK], &accepted),
-        (&[BUSY, BUSY, BUSY, BUSY], &is_retry),
-        (&[BUSY_LONG], &is_retry),
-        (&[FAILED, OK], &accepted),
-        (&[FAILED, FAILED], &is_ambiguous),
-        (&[Act::Close, OK], &accepted),
-        (&[Act::Close, Act::Close], &is_ambiguous),
-        (&[Act::Reset, OK], &accepted),
-        (&[Act::Reset, Act::Reset], &is_ambiguous),
-        (&[FAILED, BUSY, OK], &accepted),
-        (&[FAILED, BUSY, BUSY, BUSY], &is_ambiguous),
-        (&[GARBAGE, GARBAGE], &is_ambiguous),
-        (&[ELSEWHERE], &refused),
-        (&[CUT], &accepted),
-        (&[Act::Endless], &accepted),
+    let accepted: Expected = |outcome| *outcome == Outcome::Accepted;
+    let refused: Expected = |outcome| matches!(outcome, Outcome::Refused(_));
+    let table: &[(&[Act], Expected)] = &[
+        (&[OK], accepted),
+        (&[BUSY, OK], accepted),
+        (&[BUSY_NOW, BUSY_NOW, OK], accepted),
+        (&[BUSY, BUSY, BUSY, BUSY], is_retry),
+        (&[BUSY_LONG], is_retry),
+        (&[FAILED, OK], accepted),
+        (&[FAILED, FAILED], is_ambiguous),
+        (&[Act::Close, OK], accepted),
+        (&[Act::Close, Act::Close], is_ambiguous),
+        (&[Act::Reset, OK], accepted),
+        (&[Act::Reset, Act::Reset], is_ambiguous),
+        (&[FAILED, BUSY, OK], accepted),
+        (&[FAILED, BUSY, BUSY, BUSY], is_ambiguous),
+        (&[GARBAGE, GARBAGE], is_ambiguous),
+        (&[ELSEWHERE], refused),
+        (&[CUT], accepted),
+        (&[Act::Endless], accepted),
     ];
     for (script, expected) in table {
         let receiver = Receiver::start(script).await;
