@@ -6,6 +6,7 @@ mod azurite;
 mod cli;
 mod conformance;
 mod crash;
+mod delivery;
 mod dev;
 mod encryption;
 mod fuzzing;

@@ -1,6 +1,9 @@
 //! `lakehand.toml`: what the user wants done, read strictly, every problem with line and column.
 
+mod alerts;
+mod channels;
 mod live;
+mod mailing;
 mod policies;
 mod routes;
 mod section;
@@ -17,6 +20,7 @@ use std::{
 
 use toml::de::DeTable;
 
+pub use alerts::Alerts;
 pub use live::{Active, LiveConfig, OpenAccount, Unusable};
 pub use policies::Reach;
 pub use section::parse_size;
@@ -48,6 +52,8 @@ pub struct Config {
     pub tables: Vec<Checked>,
     /// The containers in which empty files of a window may be removed.
     pub sinks: Vec<String>,
+    /// Who is told of what goes wrong.
+    pub alerts: Alerts,
     /// The container in which this configuration lies, if it lies in one.
     pub own_container: Option<String>,
 }
@@ -117,6 +123,7 @@ impl Config {
         );
         let tables = tables::read(root.tables("table"));
         let sinks = tables::sinks(root.table("ingestion"), &problems);
+        let alerts = alerts::read(&root, around, &problems);
         root.finish();
         let own_container = around.own_container.map(str::to_owned);
         let mut found = problems.into_sorted();
@@ -127,7 +134,17 @@ impl Config {
             found.push(Problem { line: 1, column: 1, message: message.to_owned() });
         }
         if found.is_empty() {
-            Ok(Self { landing, accounts, policies, reach, routes, tables, sinks, own_container })
+            Ok(Self {
+                landing,
+                accounts,
+                policies,
+                reach,
+                routes,
+                tables,
+                sinks,
+                alerts,
+                own_container,
+            })
         } else {
             Err(found)
         }

@@ -1,7 +1,12 @@
 //! Reading one table of a TOML document field by field, so that every problem is found in one go
 //! and each has a line and a column.
 
-use std::{cell::RefCell, collections::BTreeMap, ops::Range, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    ops::Range,
+    time::Duration,
+};
 
 use toml::{
     Spanned,
@@ -61,6 +66,7 @@ pub(super) struct Section<'a> {
     at: Range<usize>,
     problems: &'a Problems<'a>,
     known: RefCell<Vec<&'static str>>,
+    lenient: Cell<bool>,
 }
 
 impl<'a> Section<'a> {
@@ -69,7 +75,7 @@ impl<'a> Section<'a> {
         at: Range<usize>,
         problems: &'a Problems<'a>,
     ) -> Self {
-        Self { table, at, problems, known: RefCell::default() }
+        Self { table, at, problems, known: RefCell::default(), lenient: Cell::default() }
     }
 
     /// Where the table begins.
@@ -256,8 +262,16 @@ impl<'a> Section<'a> {
         span
     }
 
+    /// Takes every field for known: what the table is could not be told.
+    pub(super) fn know_all(&self) {
+        self.lenient.set(true);
+    }
+
     /// Names every field that nobody asked for, with the nearest one that exists.
     pub(super) fn finish(self) {
+        if self.lenient.get() {
+            return;
+        }
         let known = self.known.into_inner();
         for (key, _) in self.table {
             let name = key.get_ref().as_ref();

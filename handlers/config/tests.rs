@@ -1,5 +1,7 @@
 //! What is read, and how every fault is told.
 
+mod alerts;
+
 use super::*;
 use crate::routing::route::{Action, OnConflict};
 

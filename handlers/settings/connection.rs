@@ -70,7 +70,7 @@ impl Connection {
 impl Credential {
     /// Reads how to sign in to another service of Azure than storage, by the parts `credential` and
     /// `clientId` of its setting.
-    pub(super) fn read(environment: &Environment, setting: &str) -> Result<Self, Problem> {
+    pub(crate) fn read(environment: &Environment, setting: &str) -> Result<Self, Problem> {
         identity(&Named { environment, setting })
     }
 }

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod local;
 pub mod open;
 pub mod queues;
+pub mod tokens;
 
 use std::fmt;
 

@@ -12,8 +12,9 @@ use super::{
     keys::KeyProvider,
     local::{LocalBlobs, LocalDatabase, LocalKeyring},
     queues::Queues,
+    tokens::Token,
 };
-use crate::settings::{Connection, Keys, Settings, Storage};
+use crate::settings::{Connection, Credential, Keys, Settings, Storage};
 
 /// One store of each kind.
 #[derive(Clone, Debug)]
@@ -68,4 +69,12 @@ pub fn open_keys(keys: &Keys) -> Result<Option<Arc<dyn KeyProvider>>, StoreError
 /// No client can be built for the account.
 pub fn open_account(connection: &Connection) -> Result<Arc<dyn Blobs>, StoreError> {
     azure::open(connection).map(|(blobs, _)| blobs)
+}
+
+/// Opens the source of tokens of an identity.
+///
+/// # Errors
+/// No client can be built for it, or it is none.
+pub fn open_token(credential: &Credential, scope: &'static str) -> Result<Token, StoreError> {
+    azure::open_token(credential, scope)
 }

@@ -30,8 +30,8 @@ use azure_identity::{
 };
 use url::Url;
 
-use super::{StoreError, blobs::Blobs, keys::KeyProvider, queues::Queues};
-use crate::settings::{Connection, Credential, Vault};
+use super::{StoreError, blobs::Blobs, keys::KeyProvider, queues::Queues, tokens::Token};
+use crate::settings::{Connection, Credential, Secret, Vault};
 use blobs::AzureBlobs;
 pub use cosmos::{Clock, CosmosDocuments, Outcome, Step, Throughput};
 use error::Attempt;
@@ -70,6 +70,24 @@ pub fn open_vault(vault: &Vault) -> Result<Arc<dyn KeyProvider>, StoreError> {
     let token = token.ok_or_else(|| attempt.rejected("a key vault takes an identity only"))?;
     let vault = KeyVault::new(&vault.address, token, options);
     Ok(Arc::new(vault.map_err(|error| attempt.failed(&error))?))
+}
+
+/// Opens the source of tokens of an identity; nothing is asked for yet.
+///
+/// # Errors
+/// `Rejected` if no client can be built, or it is a key or a signature.
+pub fn open_token(credential: &Credential, scope: &'static str) -> Result<Token, StoreError> {
+    let token = token_of(credential)?;
+    let token =
+        token.ok_or_else(|| Attempt::new("sign in", scope).rejected("it is no identity"))?;
+    Ok(Arc::new(move || {
+        let token = Arc::clone(&token);
+        Box::pin(async move {
+            let token = token.get_token(&[scope], None).await;
+            let token = token.map_err(|error| Attempt::new("sign in", scope).failed(&error))?;
+            Ok(Secret::new(token.token.secret()))
+        })
+    }))
 }
 
 /// The source of tokens of an identity, `None` for a key or a signature.
