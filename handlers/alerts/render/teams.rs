@@ -165,12 +165,12 @@ fn actions(outline: &Outline) -> Vec<Value> {
         outline.links.iter().take(4).map(|(title, url)| open(title, url)).collect();
     let source = outline.help.as_ref().map(|help| help.source.as_str()).unwrap_or_default();
     if !source.is_empty() {
-        actions.push(open("Read about this error", source));
+        actions.push(open("About this error", source));
     }
     if outline.raw.is_some() {
         actions.push(json!({
             "type": "Action.ToggleVisibility",
-            "title": "Show the whole message",
+            "title": "Whole message",
             "targetElements": [FOLDED],
         }));
     }
