@@ -101,8 +101,7 @@ fn fields(rows: &[(String, String)]) -> Value {
 
 fn buttons(outline: &Outline) -> Option<Value> {
     let source = outline.help.as_ref().map(|help| help.source.clone()).unwrap_or_default();
-    let read =
-        Some(("About this error".to_owned(), source)).filter(|(_, url)| !url.is_empty());
+    let read = Some(("About this error".to_owned(), source)).filter(|(_, url)| !url.is_empty());
     let button = |(title, url): &(String, String)| json!({ "type": "button", "text": plain_text(title, BUTTON), "url": url });
     let buttons: Vec<_> = outline.links.iter().chain(read.as_ref()).map(button).collect();
     (!buttons.is_empty()).then(|| json!({ "type": "actions", "elements": buttons }))
