@@ -31,7 +31,7 @@ pub fn line(text: &str, limit: usize) -> String {
     cut(&words.join(" "), limit)
 }
 
-/// As [`line`], but never empty.
+/// As [`line()`], but never empty.
 pub fn some_line(text: &str, limit: usize) -> String {
     let line = line(text, limit);
     if line.is_empty() { NOTHING.to_owned() } else { line }
