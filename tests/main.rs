@@ -3,6 +3,7 @@
 
 mod azure_worker;
 mod azurite;
+mod cards;
 mod cli;
 mod conformance;
 mod crash;
