@@ -1,0 +1,119 @@
+//! What went wrong, out of the texts that services make of an error: activities around it peeled off,
+//! the root cause first, the code that tells most.
+//!
+//! [`text`] takes escapes away, [`find`] finds ids, codes and statuses.
+
+mod find;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::codes;
+
+pub use text::{cut, readable};
+
+/// How often something is peeled off.
+const DEEPEST: usize = 64;
+
+/// What a text says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The activities around the error, outermost first.
+    pub activities: Vec<String>,
+    /// The error codes, the one that tells most first.
+    pub codes: Vec<String>,
+    /// The root cause.
+    pub root: String,
+    /// The HTTP status that a service answered with.
+    pub status: Option<u16>,
+    /// The service's id of the request.
+    pub request_id: Option<String>,
+}
+
+/// What stands before the error of an activity, with the activity's name.
+static AROUND: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    [
+        r"^(?:Error: ?)?Operation on target (?<name>[^\r\n]{1,260}?) failed:\s*",
+        r"^Activity failed because an inner activity failed; Inner activity name: (?<name>[^\r\n]{1,260}?), Error:\s*",
+        r"^Activity (?<name>[\w .'-]{1,260}?) failed:\s*",
+        r"^Job failed due to reason:\s*(?:at (?:Source|Sink|[A-Z]\w+) '(?<name>[^'\r\n]{1,260})'(?:\([^)\r\n]*\))?:\s*)?",
+        r"^at (?:Source|Sink) '(?<name>[^'\r\n]{1,260})'(?:\([^)\r\n]*\))?:\s*",
+    ]
+    .map(|pattern| Regex::new(pattern).expect("the patterns are constants, and a test uses them"))
+    .into()
+});
+
+/// Reads a text; `code` is what stands apart from it.
+pub fn find(text: &str, code: Option<&str>) -> Found {
+    let text = readable(text);
+    let mut found = Found {
+        status: find::status(&text),
+        request_id: find::request_id(&text),
+        ..Found::default()
+    };
+    let rest = peel(&text, &mut found);
+    let code = code.map(str::trim).filter(|code| !code.is_empty());
+    found.codes.extend(find::codes(&text));
+    // What is well known tells more than what is only called an error.
+    let known = found.codes.iter().any(|code| codes::named(code).is_some());
+    let recognized = codes::recognized(&text).filter(|_| !known);
+    found.codes.extend(recognized.map(|code| code.code.clone()));
+    found.codes.extend(code.map(str::to_owned));
+    found.codes.dedup();
+    found.root = root(&rest);
+    found
+}
+
+/// Takes off what is around the error, and what is left is returned.
+fn peel(text: &str, found: &mut Found) -> String {
+    let mut rest = text.trim().to_owned();
+    for _ in 0..DEEPEST {
+        let Some(inner) = peeled(&rest, found) else { break };
+        rest = inner;
+    }
+    rest
+}
+
+fn peeled(text: &str, found: &mut Found) -> Option<String> {
+    for pattern in AROUND.iter() {
+        if let Some(around) = pattern.captures(text) {
+            let name = around.name("name").map(|name| name.as_str().trim().to_owned());
+            found.activities.extend(name.filter(|name| !name.is_empty()));
+            let rest = text[around[0].len()..].trim().to_owned();
+            return Some(rest).filter(|rest| !rest.is_empty());
+        }
+    }
+    let object = find::object(text)?;
+    let inner = described(&object, found)?;
+    // The text around an object that is only a part of it says what was called.
+    Some(readable(&inner)).filter(|inner| inner.len() < text.len())
+}
+
+/// An error object's message; its code and target are taken.
+fn described(object: &Value, found: &mut Found) -> Option<String> {
+    let member = |names: &[&str]| {
+        let members = object.as_object()?.iter();
+        let mut texts = members.filter(|(name, _)| names.contains(&name.to_lowercase().as_str()));
+        texts.find_map(|(_, value)| find::plain(value))
+    };
+    if let Some(inner) = ["error", "Error"].iter().find_map(|name| object.get(*name)) {
+        return if inner.is_object() { described(inner, found) } else { find::plain(inner) };
+    }
+    let code = member(&["statuscode", "errorcode", "code"]);
+    let message = member(&["message", "errormessage", "detail", "title", "details"])?;
+    // Inner codes come before those around them.
+    found.codes.splice(0..0, code.filter(|code| code != "0"));
+    found.activities.extend(member(&["target"]).filter(|target| !target.is_empty()));
+    Some(message)
+}
+
+/// What people read first of what is left.
+fn root(text: &str) -> String {
+    let inner = find::message(text).unwrap_or_else(|| text.to_owned());
+    find::without_ids(&inner)
+}

@@ -1,0 +1,90 @@
+//! Well-known error codes: what each means and what to do, from a file that is part of the binary.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use serde::Deserialize;
+
+use super::incident::{Help, Retry, Severity};
+
+/// One error code.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    /// The code as its service writes it.
+    pub code: String,
+    /// Other ways to write it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// What the text of an error holds, in any case, whose code is not given.
+    #[serde(default)]
+    pub texts: Vec<String>,
+    /// What happened, in plain words.
+    pub explanation: String,
+    /// What to do next: names a setting, a page or a command.
+    pub next_step: String,
+    /// Whether another try may help.
+    pub retry: Retry,
+    /// How bad it is, if that is not the same as for any failure.
+    pub severity: Option<Severity>,
+    /// Where it is documented.
+    pub source: String,
+    /// A message as it was recorded.
+    pub message: String,
+}
+
+impl Code {
+    /// What an incident says of it.
+    pub fn help(&self) -> Help {
+        Help {
+            explanation: self.explanation.clone(),
+            next_step: self.next_step.clone(),
+            source: self.source.clone(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    code: Vec<Code>,
+}
+
+struct Codes {
+    all: Vec<Code>,
+    /// The place in `all` by name in lower case.
+    by_name: HashMap<String, usize>,
+    /// The texts in lower case, the longest first, which are the most exact.
+    by_text: Vec<(String, usize)>,
+}
+
+static CODES: LazyLock<Codes> = LazyLock::new(|| {
+    let file: File = toml::from_str(include_str!("codes.toml"))
+        .expect("the file is constant, and a test reads it");
+    let all = file.code;
+    let mut by_name = HashMap::new();
+    let mut by_text = Vec::new();
+    for (place, code) in all.iter().enumerate() {
+        for name in code.aliases.iter().chain([&code.code]) {
+            by_name.insert(name.to_lowercase(), place);
+        }
+        by_text.extend(code.texts.iter().map(|text| (text.to_lowercase(), place)));
+    }
+    by_text.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+    Codes { all, by_name, by_text }
+});
+
+/// All codes.
+pub fn all() -> &'static [Code] {
+    &CODES.all
+}
+
+/// The code of a name.
+pub fn named(name: &str) -> Option<&'static Code> {
+    CODES.by_name.get(&name.trim().to_lowercase()).map(|place| &CODES.all[*place])
+}
+
+/// The code of a text that does not give it.
+pub fn recognized(text: &str) -> Option<&'static Code> {
+    let text = text.to_lowercase();
+    let found = CODES.by_text.iter().find(|(part, _)| text.contains(part.as_str()));
+    found.map(|(_, place)| &CODES.all[*place])
+}

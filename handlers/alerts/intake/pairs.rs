@@ -1,0 +1,37 @@
+//! Names and values in a text: `Pipeline: ingest` on a line of its own, or `*Pipeline:*` before one.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::fields::Fields;
+
+/// What is taken of a text; other lines with a colon are sentences.
+static PAIR: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?m)^[ \t>*_•-]*(?P<name>(?i-u:pipe?line(?:[ _-]?name)?|(?:pipeline[ _-]?)?run[ _-]?id|activity(?:[ _-]?name)?",
+        r"|failed[ _-]?activity|data[ _-]?factory(?:[ _-]?name)?|resource[ _-]?group|subscription(?:[ _-]?id)?|workspace",
+        r"|environment|table(?:[ _-]?name)?|error[ _-]?code|error(?:[ _-]?message)?|status|time(?:stamp)?|severity))",
+        r"[*_ ]*[:=][*_ ]*\n?[ \t*`]*(?P<value>[^\r\n*`]{1,2000})",
+    ))
+    .expect("the pattern is constant, and a test uses it")
+});
+
+/// The pairs of a text.
+pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = PAIR.captures_iter(text).take(50);
+    pairs.filter_map(|found| {
+        Some((found.name("name")?.as_str(), found.name("value")?.as_str().trim()))
+    })
+}
+
+/// Adds the pairs in the members' texts as members.
+pub fn add_from_texts(fields: &mut Fields) {
+    let texts: Vec<String> = fields.iter().map(|field| field.text.clone()).collect();
+    let is_text = |text: &&String| text.contains([':', '=']) && !text.starts_with(['{', '[']);
+    for text in texts.iter().filter(is_text).take(50) {
+        for (name, value) in pairs(text) {
+            fields.add(name, value);
+        }
+    }
+}
