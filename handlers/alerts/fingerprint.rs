@@ -25,22 +25,27 @@ static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is constant, and a test uses it")
 });
 
-/// The id of the incident that a report belongs to: of its sender's key if there is one, else of its
-/// root run, which parents and children share, else of what [`cause`] looks at.
+/// The id of the incident that a report belongs to: of its sender's key if there is one, else of what
+/// it has in common with the reports of other runs. 32 lower-case hex digits.
 pub fn id(incident: &Incident, key: Option<&str>) -> String {
-    let run = incident.root_run_id.as_deref().or(incident.run_id.as_deref());
-    match (key, run) {
-        (Some(key), _) => hex(&["key", key]),
-        (None, Some(run)) => hex(&["run", &run.trim().to_lowercase()]),
-        (None, None) => cause(incident),
-    }
+    key.map_or_else(|| cause(incident), |key| hex(&["key", key]))
 }
 
-/// What an incident has in common with those of other runs: factory, pipeline, error code and text,
-/// without what differs from run to run. 32 lower-case hex digits.
-pub fn cause(incident: &Incident) -> String {
+/// What names the run that a report is of, the outermost that it knows: parents and children tell of
+/// one incident.
+pub fn run(incident: &Incident) -> Option<String> {
+    let run = incident.root_run_id.as_deref().or(incident.run_id.as_deref())?;
+    Some(hex(&["run", &run.trim().to_lowercase()]))
+}
+
+/// Factory, pipeline and error code; where there is no code, the text, without what differs from run
+/// to run.
+fn cause(incident: &Incident) -> String {
     let lower = |text: Option<&str>| text.unwrap_or_default().trim().to_lowercase();
-    let text = normalized(&incident.cause.root);
+    let text = match incident.cause.code {
+        Some(_) => String::new(),
+        None => normalized(&incident.cause.root),
+    };
     hex(&[
         "cause",
         &lower(incident.factory.as_ref().map(|factory| factory.name.as_str())),

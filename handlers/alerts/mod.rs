@@ -20,5 +20,6 @@ pub mod incident;
 pub mod intake;
 pub mod link;
 pub mod mask;
+pub mod memory;
 pub mod render;
 pub mod severity;

@@ -9,9 +9,10 @@ use super::{
 use crate::{
     alerts::deliver::{
         address::{Address, AddressFault, Hosts},
-        channel::{Channel, Envelope, Method, Occasion, Target, Webhook},
+        channel::{Channel, Method, Occasion, Target, Webhook},
         header,
     },
+    alerts::render::teams::Envelope,
     settings::Secret,
 };
 

@@ -87,8 +87,7 @@ impl Span {
 }
 
 impl Place {
-    /// The beginning of a list.
-    pub fn first(span: Span) -> Self {
+    fn first(span: Span) -> Self {
         Self { month: span.to[..MONTH].to_owned(), span, token: None }
     }
 }
@@ -194,12 +193,33 @@ impl Months<'_> {
         Ok((written.into_items(), Some(place)))
     }
 
+    /// The newest of what was made in a span of time, so many at most.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn first<T: DeserializeOwned>(
+        &self,
+        filters: &[Filter<'_>],
+        span: Span,
+        most: usize,
+    ) -> Result<Vec<Document<T>>, StoreError> {
+        let (mut found, mut place) = (Vec::new(), Place::first(span));
+        loop {
+            let (page, next) = self.list(filters, most - found.len(), &place).await?;
+            found.extend(page);
+            match next.filter(|_| found.len() < most) {
+                Some(next) => place = next,
+                None => return Ok(found),
+            }
+        }
+    }
+
     /// So many of what was made in a span of time, newest first; none at all, if there is none in
     /// the months that were looked at.
     ///
     /// # Errors
     /// The store's failure, `Rejected` for a place that is none.
-    pub async fn list<T: DeserializeOwned>(
+    async fn list<T: DeserializeOwned>(
         &self,
         filters: &[Filter<'_>],
         limit: usize,

@@ -102,6 +102,8 @@ pub struct Settings {
     pub ledger_retention: Duration,
     /// How long a run is kept after its last change.
     pub run_retention: Duration,
+    /// How long an incident is kept after its last change.
+    pub incident_retention: Duration,
     /// How long the host lets an invocation run; `None` is without limit.
     pub function_timeout: Option<Duration>,
     /// How many bytes all work on files may hold together, about.
@@ -143,6 +145,7 @@ impl Settings {
             config: reader.config(&root),
             ledger_retention: reader.days("LAKEHAND_LEDGER_DAYS", 90),
             run_retention: reader.days("LAKEHAND_RUN_DAYS", 365),
+            incident_retention: reader.days("LAKEHAND_INCIDENT_DAYS", 90),
             function_timeout: reader.function_timeout(&root),
             memory: reader.memory(),
             decryption: SecondProof::read(Guarded::Decrypt, &resolved, &mut reader.problems),

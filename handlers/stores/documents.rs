@@ -44,11 +44,17 @@ pub enum Collection {
     Envelopes,
     /// Who had what decrypted, revealed, rotated or wrapped anew: by month.
     Audit,
+    /// What went wrong: one document per incident, by the month in which it first did.
+    Incidents,
+    /// Messages that their channels did not take yet, all in one partition.
+    Outbox,
+    /// For a time, some incidents are not told of: all in one partition.
+    Silences,
 }
 
 impl Collection {
     /// Every collection, in the order of the declaration; whoever adds one there adds it here.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Ledger,
         Self::Deliveries,
         Self::Datasets,
@@ -61,6 +67,9 @@ impl Collection {
         Self::Keys,
         Self::Envelopes,
         Self::Audit,
+        Self::Incidents,
+        Self::Outbox,
+        Self::Silences,
     ];
 
     /// The top-level members of the body by which lists of this collection are filtered: what a
@@ -70,6 +79,8 @@ impl Collection {
             Self::Datasets => &["status", "container", "route"],
             Self::Runs => &["status", "pipeline", "factory", "table", "dataset", "parent"],
             Self::Windows => &["purpose", "runId", "status"],
+            Self::Incidents => &["pending", "status", "pipeline"],
+            Self::Outbox => &["nextAt"],
             _ => &[],
         }
     }
@@ -89,6 +100,9 @@ impl Collection {
             Self::Keys => "keys",
             Self::Envelopes => "envelopes",
             Self::Audit => "audit",
+            Self::Incidents => "incidents",
+            Self::Outbox => "outbox",
+            Self::Silences => "silences",
         }
     }
 }

@@ -84,6 +84,8 @@ pub struct Told {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
+    /// Whose it is: drawn anew for each.
+    pub by: String,
     /// On which occasion.
     pub occasion: Occasion,
     /// How many reports it speaks of beside the first.
@@ -99,6 +101,7 @@ pub struct Claim {
 pub struct Said {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: OffsetDateTime,
     /// On which occasion.
     pub occasion: Occasion,
@@ -131,6 +134,7 @@ pub struct Acknowledgement {
     pub by: String,
     /// Since when.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: OffsetDateTime,
     /// What they say.
     #[serde(skip_serializing_if = "Option::is_none")]

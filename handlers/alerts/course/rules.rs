@@ -113,9 +113,9 @@ pub fn due(record: &Record, now: OffsetDateTime) -> Due {
 }
 
 /// Takes the right to say something, so that no other worker says it meanwhile.
-pub fn claim(mut record: Record, occasion: Occasion, now: OffsetDateTime) -> Record {
+pub fn claim(mut record: Record, occasion: Occasion, by: &str, now: OffsetDateTime) -> Record {
     let unsaid = record.told.unsaid;
-    record.told.claim = Some(Claim { occasion, unsaid, until: now + CLAIM });
+    record.told.claim = Some(Claim { by: by.to_owned(), occasion, unsaid, until: now + CLAIM });
     record
 }
 

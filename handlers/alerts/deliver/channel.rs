@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::address::Address;
 use crate::{
-    alerts::{choose::When, incident::Incident},
+    alerts::{choose::When, incident::Incident, render::teams::Envelope},
     settings::{Credential, Secret},
 };
 
@@ -101,16 +101,6 @@ impl Target {
             Self::PagerDuty { .. } => "pagerduty",
         }
     }
-}
-
-/// What a workflow of Teams expects around a card.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Envelope {
-    /// A message with the card among its attachments.
-    #[default]
-    Message,
-    /// Nothing: the card alone.
-    Card,
 }
 
 /// A webhook.

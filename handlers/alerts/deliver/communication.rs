@@ -16,9 +16,9 @@ use super::{
     address::Address,
     channel::Email,
     http::{JSON, Request},
-    mail::{Mail, one_line},
+    mail::one_line,
 };
-use crate::settings::Secret;
+use crate::{alerts::render::email::Mail, settings::Secret};
 
 /// The operation that sends, below the address of a resource.
 pub const OPERATION: &str = "/emails:send?api-version=2023-03-31";

@@ -11,17 +11,7 @@ use ring::digest;
 use time::OffsetDateTime;
 
 use super::channel::Email;
-
-/// The parts of a mail, not encoded in any way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// What it is about, in one line.
-    pub subject: String,
-    /// Its text as HTML.
-    pub html: String,
-    /// Its text for those who show no HTML.
-    pub text: String,
-}
+use crate::alerts::render::email::Mail;
 
 /// `Auto-Submitted: auto-generated`, so that nothing answers by itself (RFC 3834).
 #[derive(Clone, Copy, Debug)]

@@ -23,7 +23,6 @@ use std::{
 };
 
 pub use answer::Outcome;
-pub use mail::Mail;
 pub(crate) use requests::header;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -34,6 +33,7 @@ use self::{
     http::Request,
 };
 use crate::{
+    alerts::render::email::Mail,
     settings::Credential,
     stores::tokens::{OpenToken, Token},
 };

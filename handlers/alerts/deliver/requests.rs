@@ -9,9 +9,9 @@ use super::{
     answer::Outcome,
     channel::{Email, Method, Target, Webhook},
     http::{JSON, Request},
-    mail::{Mail, one_line},
+    mail::one_line,
 };
-use crate::settings::Secret;
+use crate::{alerts::render::email::Mail, settings::Secret};
 
 /// By which a receiver knows a repeat:
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>.

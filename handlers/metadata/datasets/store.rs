@@ -102,15 +102,8 @@ impl<'a> Datasets<'a> {
         now: OffsetDateTime,
     ) -> Result<Vec<Dataset>, StoreError> {
         let filters = [Filter::Equals("route", route)];
-        let (mut found, mut place) = (Vec::new(), Place::first(Span::new(None, None, now)));
-        loop {
-            let (page, next) = self.0.list(&filters, most - found.len(), &place).await?;
-            found.extend(page.into_iter().map(|document: Document<Dataset>| document.body));
-            match next.filter(|_| found.len() < most) {
-                Some(next) => place = next,
-                None => return Ok(found),
-            }
-        }
+        let found = self.0.first(&filters, Span::new(None, None, now), most).await?;
+        Ok(found.into_iter().map(|document: Document<Dataset>| document.body).collect())
     }
 
     /// Creates a dataset, and says whether it is new; the same one again changes nothing.

@@ -60,6 +60,34 @@ impl<'a> Runs<'a> {
         Self(Months { documents, collection: Collection::Runs, keep: Some(keep) })
     }
 
+    /// Those in this store, to be read.
+    pub fn of(documents: &'a dyn Documents) -> Self {
+        Self(Months { documents, collection: Collection::Runs, keep: None })
+    }
+
+    /// A run by its id, if there is one.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn look(&self, id: &str) -> Result<Option<Run>, StoreError> {
+        Ok(self.0.get::<Record>(id).await?.map(|found| found.body.run()))
+    }
+
+    /// The newest runs of a pipeline in a span of time, so many at most.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn of_pipeline(
+        &self,
+        pipeline: &str,
+        span: Span,
+        most: usize,
+    ) -> Result<Vec<Run>, StoreError> {
+        let filters = [Filter::Equals("pipeline", pipeline)];
+        let found = self.0.first(&filters, span, most).await?;
+        Ok(found.iter().map(|found: &Document<Record>| found.body.run()).collect())
+    }
+
     /// A run by its id.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ fn notice(occasion: Occasion, outcome: Fate, at: OffsetDateTime) -> Said {
 /// Says what is due, with this outcome.
 fn tell(record: Record, outcome: Fate, now: OffsetDateTime) -> (Occasion, Record) {
     let Due::Now(occasion) = due(&record, now) else { panic!("{:?}", due(&record, now)) };
-    let claimed = claim(record, occasion, now);
+    let claimed = claim(record, occasion, "w1", now);
     assert_eq!(due(&claimed, now), Due::Claimed, "nobody else says it");
     let taken = claimed.told.claim.clone().unwrap();
     (occasion, said(claimed, &taken, vec![notice(occasion, outcome, now)], &SPACING, now))
@@ -58,7 +58,7 @@ fn what_comes_long_after_is_told_at_once() {
 #[test]
 fn reports_during_a_summary_are_not_lost() {
     let record = fired(Some(open()), incident(), at(1));
-    let claimed = claim(record, Occasion::Summary, at(300));
+    let claimed = claim(record, Occasion::Summary, "w1", at(300));
     let taken = claimed.told.claim.clone().unwrap();
     let more = fired(Some(claimed), incident(), at(301));
     let record = said(
@@ -86,7 +86,7 @@ fn a_failed_send_is_no_duplicate_when_it_is_tried_again() {
 
 #[test]
 fn a_worker_that_dies_while_it_tells_is_followed_by_another() {
-    let record = claim(fired(None, incident(), T0), Occasion::Opened, T0);
+    let record = claim(fired(None, incident(), T0), Occasion::Opened, "w1", T0);
     assert_eq!(due(&record, at(299)), Due::Claimed);
     assert_eq!(due(&record, at(300)), Due::Now(Occasion::Opened));
 }
@@ -129,7 +129,7 @@ fn what_ended_before_anybody_heard_of_it_is_told() {
 
 #[test]
 fn what_no_channel_wants_to_hear_counts_as_told() {
-    let claimed = claim(fired(None, incident(), T0), Occasion::Opened, T0);
+    let claimed = claim(fired(None, incident(), T0), Occasion::Opened, "w1", T0);
     let taken = claimed.told.claim.clone().unwrap();
     let record = said(claimed, &taken, Vec::new(), &SPACING, T0);
     assert_eq!(due(&record, at(1)), Due::Nothing);

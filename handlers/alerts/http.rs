@@ -1,0 +1,1 @@
+//! `/api/alerts` and what lies below it.
