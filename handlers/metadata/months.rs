@@ -12,10 +12,15 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::{Date, OffsetDateTime};
 
 use super::http::{list::room_for, time::write_time};
-use crate::stores::{
-    Condition, ETag, Fault, Page, StoreError,
-    documents::{self, Collection, Document, Documents, Filter, ID, Key, Order, Query, body_of},
-    optional,
+use crate::{
+    error::{Error, Wrong},
+    stores::{
+        Condition, ETag, Fault, Page, StoreError,
+        documents::{
+            self, Collection, Document, Documents, Filter, ID, Key, Order, Query, body_of,
+        },
+        optional,
+    },
 };
 
 /// So many months are looked at for one page.
@@ -67,14 +72,23 @@ pub struct Span {
 impl Span {
     /// From the first instant up to the second, without it; by default the year before `now`, and
     /// all of it.
+    ///
+    /// # Errors
+    /// `Fields` with `from` and `to`, if the first is after the second: nothing can lie between them.
     pub fn new(
         from: Option<OffsetDateTime>,
         to: Option<OffsetDateTime>,
         now: OffsetDateTime,
-    ) -> Self {
+    ) -> Result<Self, Error> {
+        if from.is_some_and(|from| to.is_some_and(|to| from > to)) {
+            let wrong = [("from", "is after `to`"), ("to", "is before `from`")];
+            return Err(Error::Fields(
+                wrong.map(|(field, detail)| Wrong::new(field, detail)).into(),
+            ));
+        }
         let to = to.unwrap_or(now + time::Duration::DAY);
         let from = from.unwrap_or_else(|| to.checked_sub(REACH).unwrap_or(to));
-        Self { from: write_time(from), to: write_time(to) }
+        Ok(Self { from: write_time(from), to: write_time(to) })
     }
 }
 

@@ -113,7 +113,7 @@ async fn datasets(app: &App, route: &str, now: OffsetDateTime) -> Result<Vec<Dat
     let filters = [Filter::Equals("route", route)];
     let (mut found, mut place) = (Vec::new(), None);
     loop {
-        let span = Span::new(None, None, now);
+        let span = Span::new(None, None, now)?;
         let store = Datasets::new(&*app.documents);
         let (page, next) = store.list(&filters, span, MOST_DATASETS, place).await?;
         found.extend(page.into_iter().map(|dataset| dataset.resource));
