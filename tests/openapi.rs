@@ -37,6 +37,24 @@ fn the_document_is_the_one_that_was_agreed_upon() {
     );
 }
 
+#[tokio::test]
+async fn the_command_prints_what_the_address_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = Command::new(env!("CARGO_BIN_EXE_lakehand"))
+        .arg("openapi")
+        .current_dir(folder.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(command.status.success(), "{}", String::from_utf8_lossy(&command.stderr));
+    let printed: Value = serde_json::from_slice(&command.stdout).unwrap();
+    let (status, answered) = Site::new().await.get("openapi.json").await;
+    assert_eq!((status, printed["openapi"].as_str()), (200, Some("3.1.0")));
+    assert!(printed == answered, "they differ");
+    let left = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!((left, command.stderr.len()), (0, 0), "it writes nothing else");
+}
+
 #[test]
 fn every_address_of_the_route_table_is_in_the_document_and_no_other() {
     let table = fs::read_to_string(root().join("handlers/app.rs")).unwrap();
