@@ -55,6 +55,42 @@ async fn the_command_prints_what_the_address_answers() {
     assert_eq!((left, command.stderr.len()), (0, 0), "it writes nothing else");
 }
 
+/// Every operation, with its method and address.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let mut all = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            all.push((format!("{method} {path}"), operation));
+        }
+    }
+    all
+}
+
+/// The names of an operation's parameters of a kind.
+fn parameters<'a>(operation: &'a Value, place: &str) -> Vec<&'a str> {
+    let all = operation["parameters"].as_array().into_iter().flatten();
+    all.filter(|it| it["in"] == place).map(|it| it["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn headers_are_described_wherever_they_are_read_or_sent() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let expected: &[&str] = match name.as_str() {
+            "post /api/decrypt" => &["x-lakehand-decrypt"],
+            "post /api/keys/rewrap" => &["x-lakehand-keys"],
+            _ if parameters(operation, "query").contains(&"etag") => &["If-Match", "If-None-Match"],
+            _ => &[],
+        };
+        assert_eq!(parameters(operation, "header"), expected, "{name}");
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let schema = answer["content"]["application/json"]["schema"].to_string();
+            let is_versioned = schema.contains(r#"{"etag":"#);
+            assert_eq!(answer["headers"].get("ETag").is_some(), is_versioned, "{name}: {status}");
+        }
+    }
+}
+
 #[test]
 fn every_address_of_the_route_table_is_in_the_document_and_no_other() {
     let table = fs::read_to_string(root().join("handlers/app.rs")).unwrap();

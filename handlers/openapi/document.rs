@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use utoipa::{
     ToSchema,
     openapi::{
-        ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder,
-        PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+        ComponentsBuilder, ContentBuilder, Header, HeaderBuilder, HttpMethod, InfoBuilder, OpenApi,
+        OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
         path::{OperationBuilder, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
@@ -33,17 +33,30 @@ pub struct Operation {
     pub summary: &'static str,
     /// The parameters of its query.
     pub query: &'static [Parameter],
+    /// The headers that it reads, beside the key.
+    pub headers: &'static [Parameter],
     /// What it reads.
     pub body: Option<Describe>,
-    /// What it answers, by status, when all is well.
-    pub answers: Vec<(u16, Describe)>,
+    /// What it answers when all is well.
+    pub answers: Vec<Answer>,
     /// The statuses of its problems.
     pub problems: &'static [u16],
     /// Whether the host asks for a function key.
     pub is_guarded: bool,
 }
 
-/// A parameter of a query: its name and its schema.
+/// An answer when all is well.
+#[derive(Clone, Copy)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub body: Describe,
+    /// Whether it has the version of a resource in the header `ETag`.
+    pub has_version: bool,
+}
+
+/// A parameter of a query, or a header: its name and its schema.
 pub type Parameter = (&'static str, fn() -> Value);
 
 /// The schema of a type, by reference.
@@ -160,7 +173,8 @@ pub fn write(operations: Vec<Operation>) -> OpenApi {
 }
 
 fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
-    let Operation { method, path, summary, query, body, answers, problems, is_guarded } = operation;
+    let Operation { method, path, summary, query, headers, body, answers, problems, is_guarded } =
+        operation;
     let verb = serde_json::to_value(&method).unwrap_or_default();
     let id = format!("{} {path}", verb.as_str().unwrap_or_default());
     let id: Vec<_> =
@@ -177,16 +191,17 @@ fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
         let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Query);
         described = described.parameter(parameter.schema(Some(raw(schema()))));
     }
+    for (name, schema) in headers {
+        let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Header);
+        described = described.parameter(parameter.schema(Some(raw(schema()))));
+    }
     if let Some(body) = body {
         let content = ContentBuilder::new().schema(Some(body(schemas))).build();
         let body = RequestBodyBuilder::new().content("application/json", content);
         described = described.request_body(Some(body.required(Some(Required::True)).build()));
     }
-    for (status, answer) in answers {
-        let content = ContentBuilder::new().schema(Some(answer(schemas))).build();
-        let response =
-            ResponseBuilder::new().description("Done").content("application/json", content);
-        described = described.response(status.to_string(), response.build());
+    for answer in answers {
+        described = described.response(answer.status.to_string(), done(answer, schemas));
     }
     for status in problems {
         let schema = Ref::from_schema_name("Problem");
@@ -199,6 +214,22 @@ fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
         true => described.security(SecurityRequirement::new("key", [""; 0])),
         false => described.security(SecurityRequirement::default()),
     }
+}
+
+fn done(answer: Answer, schemas: &mut Schemas) -> ResponseBuilder {
+    let content = ContentBuilder::new().schema(Some((answer.body)(schemas))).build();
+    let response = ResponseBuilder::new().description("Done").content("application/json", content);
+    match answer.has_version {
+        true => response.header("ETag", version()),
+        false => response,
+    }
+}
+
+/// The header that has the version of a resource; a list has none.
+fn version() -> Header {
+    let schema = raw(json!({ "type": "string" }));
+    let description = "The version of the one resource that is answered, as `etag` in the body.";
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
 }
 
 fn reason(status: u16) -> &'static str {

@@ -4,11 +4,22 @@ use serde_json::{Value, json};
 use utoipa::openapi::{HttpMethod, RefOr, Schema};
 
 use super::{
-    document::{Operation, Schemas, object, raw},
+    document::{Operation, Parameter, Schemas, object, raw},
     operations::operation,
 };
+use crate::settings::Guarded;
 
 const WORKED: &[u16] = &[400, 403, 404, 409, 413, 422, 503, 504];
+
+const DECRYPT: Parameter = (Guarded::Decrypt.header(), proof);
+const KEYS: Parameter = (Guarded::Keys.header(), proof);
+
+fn proof() -> Value {
+    json!({
+        "type": "string",
+        "description": "The secret that proves, beside the function's key, that the caller may; not needed of one whose token has the application role.",
+    })
+}
 
 /// All of them.
 pub(super) fn all() -> Vec<Operation> {
@@ -19,6 +30,7 @@ pub(super) fn all() -> Vec<Operation> {
             .answers(200, done)
             .problems(WORKED),
         operation(Post, "decrypt", "Opens them again; off unless it is switched on")
+            .headers(&[DECRYPT])
             .body(decrypt)
             .answers(200, done)
             .problems(WORKED),
@@ -27,6 +39,7 @@ pub(super) fn all() -> Vec<Operation> {
             "keys/rewrap",
             "Wraps data keys under the current version of their key; off unless it is switched on",
         )
+        .headers(&[KEYS])
         .body(rewrap)
         .answers(200, object)
         .problems(WORKED),

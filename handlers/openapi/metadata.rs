@@ -28,6 +28,20 @@ use crate::metadata::{
 
 const ID: Parameter = ("id", || json!({ "type": "string", "minLength": 1, "maxLength": 200 }));
 const ETAG: Parameter = ("etag", || json!({ "type": "string", "minLength": 1 }));
+const CONDITIONS: &[Parameter] = &[
+    ("If-Match", || {
+        json!({
+            "type": "string", "minLength": 1,
+            "description": "The versions of which one must be there, such as `\"1a2b\"`, or `*` for any; outweighs the parameter `etag`.",
+        })
+    }),
+    ("If-None-Match", || {
+        json!({
+            "type": "string", "minLength": 1,
+            "description": "The versions of which none may be there, or `*` if nothing may.",
+        })
+    }),
+];
 const LIMIT: Parameter =
     ("limit", || json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
 const TOKEN: Parameter = ("continuationToken", || json!({ "type": "string" }));
@@ -55,13 +69,13 @@ fn datasets() -> Vec<Operation> {
     vec![
         operation(Get, "datasets", "Lists datasets, newest first; with `id`, the one")
             .query(LIST)
-            .answers(200, list_or::<Dataset>)
+            .answers_version(200, list_or::<Dataset>)
             .problems(FOUND),
         new()
             .query(&[ID])
             .body(new_dataset)
-            .answers(200, versioned::<Dataset>)
-            .answers(201, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
+            .answers_version(201, versioned::<Dataset>)
             .problems(MADE),
         operation(
             Put,
@@ -69,32 +83,37 @@ fn datasets() -> Vec<Operation> {
             "All of the dataset that `id` names, for ids that no path holds",
         )
         .query(&[ID, ETAG])
+        .headers(CONDITIONS)
         .body(of::<Draft>)
-        .answers(200, versioned::<Dataset>)
-        .answers(201, versioned::<Dataset>)
+        .answers_version(200, versioned::<Dataset>)
+        .answers_version(201, versioned::<Dataset>)
         .problems(REPLACED),
         operation(Patch, "datasets", "Changes the dataset that `id` names")
             .query(&[ID, ETAG])
+            .headers(CONDITIONS)
             .body(object)
-            .answers(200, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
             .problems(CHANGED),
         operation(Delete, "datasets", "Removes the dataset that `id` names")
             .query(&[ID, ETAG])
+            .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
         operation(Get, "datasets/{id}", "A dataset with its history")
-            .answers(200, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
             .problems(FOUND),
         operation(Put, "datasets/{id}", "All of a dataset, new or in the place of a version")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(of::<Draft>)
-            .answers(200, versioned::<Dataset>)
-            .answers(201, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
+            .answers_version(201, versioned::<Dataset>)
             .problems(REPLACED),
         operation(Patch, "datasets/{id}", "Changes a dataset by a JSON Merge Patch")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(object)
-            .answers(200, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
             .problems(CHANGED),
         operation(
             Post,
@@ -102,11 +121,13 @@ fn datasets() -> Vec<Operation> {
             "The same for those who cannot send PATCH; with `delete`, a removal",
         )
         .query(&[ETAG, ("delete", || json!({ "type": "boolean" }))])
+        .headers(CONDITIONS)
         .body(object)
-        .answers(200, changed_or_deleted)
+        .answers_version(200, changed_or_deleted)
         .problems(CHANGED),
         operation(Delete, "datasets/{id}", "Removes a dataset")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
     ]
@@ -146,15 +167,15 @@ fn runs() -> Vec<Operation> {
     vec![
         operation(Get, "runs", "Lists runs, newest first; with `id`, the one")
             .query(LIST)
-            .answers(200, list_or::<Run>)
+            .answers_version(200, list_or::<Run>)
             .problems(FOUND),
         operation(Post, "runs", "Takes an event of a run, also of OpenLineage")
             .body(report)
-            .answers(200, versioned::<Run>)
-            .answers(201, versioned::<Run>)
+            .answers_version(200, versioned::<Run>)
+            .answers_version(201, versioned::<Run>)
             .problems(MADE),
         operation(Get, "runs/{id}", "A run, put together from its events")
-            .answers(200, versioned::<Run>)
+            .answers_version(200, versioned::<Run>)
             .problems(FOUND),
     ]
 }
@@ -204,13 +225,13 @@ fn tables() -> Vec<Operation> {
     vec![
         operation(Get, "tables", "Lists the tables to ingest; with `id`, the one")
             .query(LIST)
-            .answers(200, list_or::<Table>)
+            .answers_version(200, list_or::<Table>)
             .problems(FOUND),
         operation(Post, "tables", "Makes a table; the same again changes nothing")
             .query(&[ID])
             .body(new_table)
-            .answers(200, answer)
-            .answers(201, answer)
+            .answers_version(200, answer)
+            .answers_version(201, answer)
             .problems(MADE),
         operation(Post, "tables/import", "Reads a list of tables in one of several forms")
             .body(of::<Import>)
@@ -221,30 +242,35 @@ fn tables() -> Vec<Operation> {
             .answers(200, object)
             .problems(FOUND),
         operation(Get, "tables/{id}", "A table, and how far it is read")
-            .answers(200, versioned::<TableAnswer>)
+            .answers_version(200, versioned::<TableAnswer>)
             .problems(FOUND),
         operation(Put, "tables/{id}", "All of a table, new or in the place of a version")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(table)
-            .answers(200, answer)
-            .answers(201, answer)
+            .answers_version(200, answer)
+            .answers_version(201, answer)
             .problems(REPLACED),
         operation(Patch, "tables/{id}", "Changes a table by a JSON Merge Patch")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(object)
-            .answers(200, answer)
+            .answers_version(200, answer)
             .problems(CHANGED),
         operation(Post, "tables/{id}", "The same for those who cannot send PATCH")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(object)
-            .answers(200, answer)
+            .answers_version(200, answer)
             .problems(CHANGED),
         operation(Delete, "tables/{id}", "Removes a table")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
         operation(Post, "tables/{id}/delete", "The same for those who cannot send DELETE")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
     ]
@@ -265,13 +291,14 @@ fn windows() -> Vec<Operation> {
     let mark = |method, summary| {
         operation(method, "tables/{id}/mark", summary)
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(of::<Setting>)
-            .answers(200, versioned::<MarkAnswer>)
+            .answers_version(200, versioned::<MarkAnswer>)
             .problems(REPLACED)
     };
     vec![
         operation(Get, "tables/{id}/mark", "How far a table is read")
-            .answers(200, versioned::<MarkAnswer>)
+            .answers_version(200, versioned::<MarkAnswer>)
             .problems(FOUND),
         mark(Put, "Sets the mark by hand"),
         mark(Post, "The same for those who cannot send PUT"),

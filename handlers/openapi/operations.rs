@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::{HttpMethod, RefOr, Schema};
 
 use super::{
-    document::{Describe, Operation, Parameter, Schemas, object, raw},
+    document::{Answer, Describe, Operation, Parameter, Schemas, object, raw},
     encryption, metadata,
 };
 
@@ -26,6 +26,7 @@ pub(super) fn operation(
         path,
         summary,
         query: &[],
+        headers: &[],
         body: None,
         answers: Vec::new(),
         problems: COMMON,
@@ -38,12 +39,22 @@ impl Operation {
         Self { query, ..self }
     }
 
+    pub(super) fn headers(self, headers: &'static [Parameter]) -> Self {
+        Self { headers, ..self }
+    }
+
     pub(super) fn body(self, body: Describe) -> Self {
         Self { body: Some(body), ..self }
     }
 
-    pub(super) fn answers(mut self, status: u16, answer: Describe) -> Self {
-        self.answers.push((status, answer));
+    pub(super) fn answers(mut self, status: u16, body: Describe) -> Self {
+        self.answers.push(Answer { status, body, has_version: false });
+        self
+    }
+
+    /// Answers a resource with its version, in the header too.
+    pub(super) fn answers_version(mut self, status: u16, body: Describe) -> Self {
+        self.answers.push(Answer { status, body, has_version: true });
         self
     }
 
