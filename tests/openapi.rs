@@ -91,6 +91,61 @@ fn headers_are_described_wherever_they_are_read_or_sent() {
     }
 }
 
+/// The schema of a parameter, and whether it must be there.
+fn parameter<'a>(document: &'a Value, path: &str, method: &str, name: &str) -> (&'a Value, bool) {
+    let all = document["paths"][path][method]["parameters"].as_array().unwrap();
+    let found = all.iter().find(|parameter| parameter["name"] == name).unwrap();
+    (&found["schema"], found["required"] == true)
+}
+
+#[tokio::test]
+async fn every_value_that_a_parameter_lists_is_taken_and_no_other() {
+    let site = Site::new().await;
+    let document = document();
+    for (path, name) in [
+        ("datasets", "status"),
+        ("runs", "status"),
+        ("freshness", "status"),
+        ("tables", "dialect"),
+        ("tables", "mode"),
+        ("tables/{id}/windows", "purpose"),
+        ("tables/{id}/windows", "status"),
+    ] {
+        let (schema, _) = parameter(&document, &format!("/api/{path}"), "get", name);
+        let path = path.replace("{id}", "sales.orders");
+        for value in schema["enum"].as_array().unwrap() {
+            let address = format!("{path}?{name}={}", value.as_str().unwrap());
+            assert_eq!(site.get(&address).await.0, 200, "{address}");
+        }
+        let (status, problem) = site.get(&format!("{path}?{name}=none")).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (400, &Value::from(name)), "{path}");
+    }
+    let (days, _) = parameter(&document, "/api/freshness", "get", "days");
+    for (days, expected) in [(days["maximum"].as_u64().unwrap(), 200), (31, 400), (0, 400)] {
+        assert_eq!(site.get(&format!("freshness?days={days}")).await.0, expected, "{days}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_query_must_have_is_asked_for() {
+    let site = Site::new().await;
+    for (name, operation) in operations(&document()) {
+        let (method, path) = name.split_once(" /api/").unwrap();
+        let all = operation["parameters"].as_array().into_iter().flatten();
+        let needed = all.filter(|it| it["in"] == "query" && it["required"] == true);
+        for needed in needed.map(|it| &it["name"]) {
+            let method = method.to_uppercase();
+            let body = Value::Object(Default::default());
+            let (status, problem) = site.worker.call(&method, path, &[], &body).await;
+            assert_eq!((status, &problem["errors"][0]["field"]), (400, needed), "{name}");
+        }
+    }
+    assert!(parameter(&document(), "/api/trace", "get", "blob").1);
+    for method in ["put", "patch", "delete"] {
+        assert!(parameter(&document(), "/api/datasets", method, "id").1, "{method}");
+    }
+}
+
 #[test]
 fn every_address_of_the_route_table_is_in_the_document_and_no_other() {
     let table = fs::read_to_string(root().join("handlers/app.rs")).unwrap();

@@ -31,7 +31,9 @@ pub struct Operation {
     pub path: &'static str,
     /// What it does, one line.
     pub summary: &'static str,
-    /// The parameters of its query.
+    /// The parameters of its query without which it does nothing.
+    pub needed: &'static [Parameter],
+    /// The other parameters of its query.
     pub query: &'static [Parameter],
     /// The headers that it reads, beside the key.
     pub headers: &'static [Parameter],
@@ -173,8 +175,8 @@ pub fn write(operations: Vec<Operation>) -> OpenApi {
 }
 
 fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
-    let Operation { method, path, summary, query, headers, body, answers, problems, is_guarded } =
-        operation;
+    let Operation { method, path, summary, needed, query, headers, .. } = operation;
+    let Operation { body, answers, problems, is_guarded, .. } = operation;
     let verb = serde_json::to_value(&method).unwrap_or_default();
     let id = format!("{} {path}", verb.as_str().unwrap_or_default());
     let id: Vec<_> =
@@ -187,13 +189,16 @@ fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
         let schema = raw(json!({ "type": "string", "minLength": 1, "maxLength": 200 }));
         described = described.parameter(parameter.required(Required::True).schema(Some(schema)));
     }
-    for (name, schema) in query {
-        let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Query);
-        described = described.parameter(parameter.schema(Some(raw(schema()))));
-    }
-    for (name, schema) in headers {
-        let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Header);
-        described = described.parameter(parameter.schema(Some(raw(schema()))));
+    for (parameters, place, required) in [
+        (needed, ParameterIn::Query, Required::True),
+        (query, ParameterIn::Query, Required::False),
+        (headers, ParameterIn::Header, Required::False),
+    ] {
+        for (name, schema) in parameters {
+            let parameter = ParameterBuilder::new().name(*name).parameter_in(place.clone());
+            let parameter = parameter.required(required.clone()).schema(Some(raw(schema())));
+            described = described.parameter(parameter);
+        }
     }
     if let Some(body) = body {
         let content = ContentBuilder::new().schema(Some(body(schemas))).build();

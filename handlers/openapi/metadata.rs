@@ -1,7 +1,10 @@
 //! The resources of the metadata API.
 
 use serde_json::{Value, json};
-use utoipa::openapi::{HttpMethod, RefOr, Schema};
+use utoipa::{
+    PartialSchema,
+    openapi::{HttpMethod, RefOr, Schema},
+};
 
 use super::{
     document::{
@@ -11,17 +14,24 @@ use super::{
     operations::{FOUND, operation, text},
 };
 use crate::metadata::{
-    datasets::model::{Dataset, Draft},
-    freshness::model::Freshness,
-    runs::{model::Run, report::Report},
+    datasets::model::{Dataset, Draft, Status as DatasetStatus},
+    freshness::model::{Freshness, Status as FreshnessStatus},
+    runs::{
+        model::{Run, Status as RunStatus},
+        report::Report,
+    },
     tables::{
-        exchange::http::{Imported, Request as Import},
+        exchange::{
+            Form,
+            http::{Imported, Request as Import},
+        },
         http::{Deleted, TableAnswer},
-        model::{Spec, Table},
+        model::{Mode, Spec, Table},
+        sql::Dialect,
     },
     windows::{
         answers::{End, MarkAnswer},
-        model::Window,
+        model::{Purpose, Status as WindowStatus, Window},
         requests::{Commit, Failure, Request, Setting},
     },
 };
@@ -56,6 +66,12 @@ const MADE: &[u16] = &[400, 409, 413, 503];
 const CHANGED: &[u16] = &[400, 404, 409, 412, 413, 503];
 const REPLACED: &[u16] = &[400, 404, 409, 412, 413, 428, 503];
 
+/// The names of an enumeration, as a parameter takes them.
+fn one_of<T: PartialSchema>() -> Value {
+    let schema = serde_json::to_value(T::schema()).unwrap_or_default();
+    json!({ "type": "string", "enum": schema["enum"] })
+}
+
 /// All of them.
 pub(super) fn all() -> Vec<Operation> {
     [datasets(), runs(), freshness(), tables(), windows()].concat()
@@ -63,8 +79,16 @@ pub(super) fn all() -> Vec<Operation> {
 
 fn datasets() -> Vec<Operation> {
     use HttpMethod::{Delete, Get, Patch, Post, Put};
-    const LIST: &[Parameter] =
-        &[ID, ("status", text), ("container", text), ("route", text), FROM, TO, LIMIT, TOKEN];
+    const LIST: &[Parameter] = &[
+        ID,
+        ("status", one_of::<DatasetStatus>),
+        ("container", text),
+        ("route", text),
+        FROM,
+        TO,
+        LIMIT,
+        TOKEN,
+    ];
     let new = || operation(Post, "datasets", "Makes a dataset; the same again changes nothing");
     vec![
         operation(Get, "datasets", "Lists datasets, newest first; with `id`, the one")
@@ -82,20 +106,23 @@ fn datasets() -> Vec<Operation> {
             "datasets",
             "All of the dataset that `id` names, for ids that no path holds",
         )
-        .query(&[ID, ETAG])
+        .needs(&[ID])
+        .query(&[ETAG])
         .headers(CONDITIONS)
         .body(of::<Draft>)
         .answers_version(200, versioned::<Dataset>)
         .answers_version(201, versioned::<Dataset>)
         .problems(REPLACED),
         operation(Patch, "datasets", "Changes the dataset that `id` names")
-            .query(&[ID, ETAG])
+            .needs(&[ID])
+            .query(&[ETAG])
             .headers(CONDITIONS)
             .body(object)
             .answers_version(200, versioned::<Dataset>)
             .problems(CHANGED),
         operation(Delete, "datasets", "Removes the dataset that `id` names")
-            .query(&[ID, ETAG])
+            .needs(&[ID])
+            .query(&[ETAG])
             .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
@@ -153,7 +180,7 @@ fn runs() -> Vec<Operation> {
     use HttpMethod::{Get, Post};
     const LIST: &[Parameter] = &[
         ID,
-        ("status", text),
+        ("status", one_of::<RunStatus>),
         ("pipeline", text),
         ("factory", text),
         ("table", text),
@@ -193,8 +220,8 @@ fn report(schemas: &mut Schemas) -> RefOr<Schema> {
 fn freshness() -> Vec<Operation> {
     const QUERY: &[Parameter] = &[
         ID,
-        ("days", || json!({ "type": "integer", "minimum": 1 })),
-        ("status", text),
+        ("days", || json!({ "type": "integer", "minimum": 1, "maximum": 30, "default": 30 })),
+        ("status", one_of::<FreshnessStatus>),
         LIMIT,
         TOKEN,
     ];
@@ -216,8 +243,8 @@ fn tables() -> Vec<Operation> {
         ID,
         ("enabled", || json!({ "type": "boolean" })),
         ("batch", text),
-        ("dialect", text),
-        ("mode", text),
+        ("dialect", one_of::<Dialect>),
+        ("mode", one_of::<Mode>),
         LIMIT,
         TOKEN,
     ];
@@ -238,7 +265,7 @@ fn tables() -> Vec<Operation> {
             .answers(200, page::<Imported>)
             .problems(MADE),
         operation(Get, "tables/export", "Writes the tables in one of these forms")
-            .query(&[("format", text), ("table", text)])
+            .query(&[("format", one_of::<Form>), ("table", text)])
             .answers(200, object)
             .problems(FOUND),
         operation(Get, "tables/{id}", "A table, and how far it is read")
@@ -286,8 +313,13 @@ fn table(schemas: &mut Schemas) -> RefOr<Schema> {
 
 fn windows() -> Vec<Operation> {
     use HttpMethod::{Get, Post, Put};
-    const LIST: &[Parameter] =
-        &[("purpose", text), ("status", text), ("runId", text), LIMIT, TOKEN];
+    const LIST: &[Parameter] = &[
+        ("purpose", one_of::<Purpose>),
+        ("status", one_of::<WindowStatus>),
+        ("runId", text),
+        LIMIT,
+        TOKEN,
+    ];
     let mark = |method, summary| {
         operation(method, "tables/{id}/mark", summary)
             .query(&[ETAG])

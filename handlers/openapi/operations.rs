@@ -25,6 +25,7 @@ pub(super) fn operation(
         method,
         path,
         summary,
+        needed: &[],
         query: &[],
         headers: &[],
         body: None,
@@ -35,6 +36,10 @@ pub(super) fn operation(
 }
 
 impl Operation {
+    pub(super) fn needs(self, needed: &'static [Parameter]) -> Self {
+        Self { needed, ..self }
+    }
+
     pub(super) fn query(self, query: &'static [Parameter]) -> Self {
         Self { query, ..self }
     }
@@ -83,7 +88,7 @@ fn worker() -> Vec<Operation> {
             .answers(200, object)
             .problems(&[]),
         operation(Get, "trace", "Every step of one blob, from the ledger")
-            .query(&[("blob", text)])
+            .needs(&[("blob", text)])
             .answers(200, object)
             .problems(FOUND),
         operation(Get, "openapi.json", "This document").answers(200, object).problems(&[]),
