@@ -8,9 +8,12 @@ use std::{
 };
 
 use lakehand::{host::functions::FUNCTIONS, openapi};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::metadata::Site;
+use crate::{
+    encryption::{SECRET, Site as Files, rewrapping::GUARDS},
+    metadata::Site,
+};
 
 /// Set to write the document that the first test compares with, to be read as a difference.
 const RENEW: &str = "LAKEHAND_RENEW";
@@ -143,6 +146,28 @@ async fn what_a_query_must_have_is_asked_for() {
     assert!(parameter(&document(), "/api/trace", "get", "blob").1);
     for method in ["put", "patch", "delete"] {
         assert!(parameter(&document(), "/api/datasets", method, "id").1, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn work_on_files_takes_the_members_that_are_described_and_no_other() {
+    let site = Files::new(false, &GUARDS).await;
+    let proofs = [("x-lakehand-decrypt", SECRET), ("x-lakehand-keys", SECRET)];
+    let document = document();
+    for address in ["encrypt", "decrypt", "keys/rewrap"] {
+        let operation = &document["paths"][format!("/api/{address}")]["post"];
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        assert_eq!(schema["additionalProperties"], false, "{address}");
+        let described: BTreeSet<&str> =
+            schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let body = json!({ "nobody": 1 });
+        let (status, problem) = site.worker.call("POST", address, &proofs, &body).await;
+        let detail = problem["errors"][0]["detail"].as_str().unwrap();
+        let (_, known) = detail.split_once("known are: ").unwrap();
+        assert_eq!((status, known.split(", ").collect()), (400, described), "{address}");
+    }
+    for body in [json!({}), json!({ "source": "curated/", "format": "xls" })] {
+        assert_eq!(site.rewrap(body.clone()).await.0, 400, "{body}");
     }
 }
 

@@ -21,6 +21,8 @@ fn proof() -> Value {
     })
 }
 
+const FORMATS: [&str; 3] = ["parquet", "csv", "jsonl"];
+
 /// All of them.
 pub(super) fn all() -> Vec<Operation> {
     use HttpMethod::Post;
@@ -52,7 +54,7 @@ fn work(more: &[(&str, Value)], required: &[&str]) -> RefOr<Schema> {
         "source": { "type": "string", "description": "A blob, a folder or a pattern.", "examples": ["processing/people/x.parquet"] },
         "destination": { "type": "string", "description": "A blob, or a folder with a slash at its end." },
         "on_conflict": { "type": "string", "enum": ["fail", "replace", "version"] },
-        "format": { "type": "string", "enum": ["parquet", "csv", "jsonl"] },
+        "format": { "type": "string", "enum": FORMATS },
         "csv": { "type": "object" },
     });
     for (name, schema) in more {
@@ -99,7 +101,13 @@ fn decrypt(_: &mut Schemas) -> RefOr<Schema> {
 fn rewrap(_: &mut Schemas) -> RefOr<Schema> {
     raw(json!({
         "type": "object",
-        "properties": { "source": { "type": "string" }, "key": { "type": "string" }, "format": { "type": "string" } },
+        "anyOf": [{ "required": ["source"] }, { "required": ["key"] }],
+        "properties": {
+            "source": { "type": "string", "description": "The files whose keys are wrapped anew." },
+            "key": { "type": "string", "description": "The key whose named data keys are." },
+            "format": { "type": "string", "enum": FORMATS },
+        },
+        "additionalProperties": false,
     }))
 }
 
