@@ -7,7 +7,13 @@ use std::{
     process::Command,
 };
 
-use lakehand::{host::functions::FUNCTIONS, openapi};
+use lakehand::{
+    encryption::service::failure::{Failure, Kind},
+    error::Error,
+    host::functions::FUNCTIONS,
+    openapi,
+    stores::ETag,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -146,6 +152,37 @@ async fn what_a_query_must_have_is_asked_for() {
     assert!(parameter(&document(), "/api/trace", "get", "blob").1);
     for method in ["put", "patch", "delete"] {
         assert!(parameter(&document(), "/api/datasets", method, "id").1, "{method}");
+    }
+}
+
+#[test]
+fn every_operation_says_how_it_may_be_refused() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let answers = &operation["responses"];
+        let is_guarded = name != "get /api/health";
+        assert_eq!(answers.get("401").is_some(), is_guarded, "{name}");
+        for status in ["403", "500"] {
+            let schema = &answers[status]["content"]["application/problem+json"]["schema"];
+            assert_eq!(schema["$ref"], "#/components/schemas/Problem", "{name}: {status}");
+        }
+    }
+}
+
+#[test]
+fn every_member_of_a_problem_is_described() {
+    let document = document();
+    let described = document["components"]["schemas"]["Problem"]["properties"].as_object().unwrap();
+    let files = json!([{ "source": "a/x.csv", "error": "it is empty" }]);
+    let failure = Box::new(Failure::refused(Kind::Unfit, "source", "it is empty"));
+    for error in [
+        Error::Encryption { failure, files },
+        Error::Changed(Some(ETag::new("1"))),
+        Error::conflict("it is there", json!({ "id": "x" })),
+    ] {
+        for name in error.problem(Some("7a0b2b0e")).as_object().unwrap().keys() {
+            assert!(described.contains_key(name), "{name} of {error:?}");
+        }
     }
 }
 

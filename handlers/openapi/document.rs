@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use utoipa::{
     ToSchema,
@@ -149,6 +150,12 @@ pub fn object(_: &mut Schemas) -> RefOr<Schema> {
     raw(json!({ "type": "object" }))
 }
 
+/// What holds for all operations. A method that is described is never answered 405, so no operation
+/// can say what this does.
+const ABOUT: &str = "Routing, column encryption and the memory of a data pipeline. Problems are \
+    those of RFC 9457. Any other method of these addresses is answered 405, with the header `Allow`, \
+    and any other address 404, both as a `Problem`.";
+
 /// The document with these operations.
 pub fn write(operations: Vec<Operation>) -> OpenApi {
     let mut schemas = Schemas::new();
@@ -169,7 +176,7 @@ pub fn write(operations: Vec<Operation>) -> OpenApi {
     let info = InfoBuilder::new()
         .title("lakehand")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Routing, column encryption and the memory of a data pipeline."))
+        .description(Some(ABOUT))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
 }
@@ -208,17 +215,16 @@ fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
     for answer in answers {
         described = described.response(answer.status.to_string(), done(answer, schemas));
     }
+    let problems: BTreeSet<u16> = problems.iter().chain(ANYWHERE).copied().collect();
     for status in problems {
-        let schema = Ref::from_schema_name("Problem");
-        let content = ContentBuilder::new().schema(Some(schema)).build();
-        let response = ResponseBuilder::new().description(reason(*status));
-        let response = response.content("application/problem+json", content);
-        described = described.response(status.to_string(), response.build());
+        described = described.response(status.to_string(), refused(status));
     }
-    match is_guarded {
-        true => described.security(SecurityRequirement::new("key", [""; 0])),
-        false => described.security(SecurityRequirement::default()),
+    if !is_guarded {
+        return described.security(SecurityRequirement::default());
     }
+    // The host says so itself, and in its own way.
+    let keyless = ResponseBuilder::new().description("The key is missing or wrong: no body");
+    described.response("401", keyless).security(SecurityRequirement::new("key", [""; 0]))
 }
 
 fn done(answer: Answer, schemas: &mut Schemas) -> ResponseBuilder {
@@ -237,9 +243,19 @@ fn version() -> Header {
     HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
 }
 
-fn reason(status: u16) -> &'static str {
-    let status = axum::http::StatusCode::from_u16(status).ok();
-    status.and_then(|status| status.canonical_reason()).unwrap_or_default()
+/// The problems that every operation may have: it is switched off, or lakehand is broken.
+const ANYWHERE: &[u16] = &[403, 500];
+
+fn refused(status: u16) -> ResponseBuilder {
+    let schema = Ref::from_schema_name("Problem");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let description = match (status, reason) {
+        (403, _) => "Forbidden; also where the function is off",
+        (_, reason) => reason.unwrap_or_default(),
+    };
+    let response = ResponseBuilder::new().description(description);
+    response.content("application/problem+json", content)
 }
 
 /// A problem of RFC 9457.
@@ -255,6 +271,17 @@ fn problem(wrong: Value) -> RefOr<Schema> {
             "invocationId": { "type": "string", "description": "Under which the log says more." },
             "current": { "type": ["object", "null"], "description": "What is there, in a conflict." },
             "etag": { "type": ["string", "null"], "description": "The version that is there, where another one was named." },
+            "files": {
+                "type": "array",
+                "description": "What became of each file of many, where one of them failed.",
+                "items": {
+                    "type": "object", "required": ["source"],
+                    "properties": {
+                        "source": { "type": "string" },
+                        "error": { "type": "string", "description": "Why it failed; absent if it did not." },
+                    },
+                },
+            },
         },
     }))
 }
