@@ -7,10 +7,19 @@ use std::{
     process::Command,
 };
 
-use lakehand::{host::functions::FUNCTIONS, openapi};
-use serde_json::Value;
+use lakehand::{
+    encryption::service::failure::{Failure, Kind},
+    error::Error,
+    host::functions::FUNCTIONS,
+    openapi,
+    stores::ETag,
+};
+use serde_json::{Value, json};
 
-use crate::metadata::Site;
+use crate::{
+    encryption::{SECRET, Site as Files, rewrapping::GUARDS},
+    metadata::Site,
+};
 
 /// Set to write the document that the first test compares with, to be read as a difference.
 const RENEW: &str = "LAKEHAND_RENEW";
@@ -35,6 +44,168 @@ fn the_document_is_the_one_that_was_agreed_upon() {
         agreed == text,
         "the API has changed; if that is meant, run this test with {RENEW}=1, and read the difference"
     );
+}
+
+#[tokio::test]
+async fn the_command_prints_what_the_address_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = Command::new(env!("CARGO_BIN_EXE_lakehand"))
+        .arg("openapi")
+        .current_dir(folder.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(command.status.success(), "{}", String::from_utf8_lossy(&command.stderr));
+    let printed: Value = serde_json::from_slice(&command.stdout).unwrap();
+    let (status, answered) = Site::new().await.get("openapi.json").await;
+    assert_eq!((status, printed["openapi"].as_str()), (200, Some("3.1.0")));
+    assert!(printed == answered, "they differ");
+    let left = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!((left, command.stderr.len()), (0, 0), "it writes nothing else");
+}
+
+/// Every operation, with its method and address.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let mut all = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            all.push((format!("{method} {path}"), operation));
+        }
+    }
+    all
+}
+
+/// The names of an operation's parameters of a kind.
+fn parameters<'a>(operation: &'a Value, place: &str) -> Vec<&'a str> {
+    let all = operation["parameters"].as_array().into_iter().flatten();
+    all.filter(|it| it["in"] == place).map(|it| it["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn headers_are_described_wherever_they_are_read_or_sent() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let expected: &[&str] = match name.as_str() {
+            "post /api/decrypt" => &["x-lakehand-decrypt"],
+            "post /api/keys/rewrap" => &["x-lakehand-keys"],
+            _ if parameters(operation, "query").contains(&"etag") => &["If-Match", "If-None-Match"],
+            _ => &[],
+        };
+        assert_eq!(parameters(operation, "header"), expected, "{name}");
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let schema = answer["content"]["application/json"]["schema"].to_string();
+            let is_versioned = schema.contains(r#"{"etag":"#);
+            assert_eq!(answer["headers"].get("ETag").is_some(), is_versioned, "{name}: {status}");
+        }
+    }
+}
+
+/// The schema of a parameter, and whether it must be there.
+fn parameter<'a>(document: &'a Value, path: &str, method: &str, name: &str) -> (&'a Value, bool) {
+    let all = document["paths"][path][method]["parameters"].as_array().unwrap();
+    let found = all.iter().find(|parameter| parameter["name"] == name).unwrap();
+    (&found["schema"], found["required"] == true)
+}
+
+#[tokio::test]
+async fn every_value_that_a_parameter_lists_is_taken_and_no_other() {
+    let site = Site::new().await;
+    let document = document();
+    for (path, name) in [
+        ("datasets", "status"),
+        ("runs", "status"),
+        ("freshness", "status"),
+        ("tables", "dialect"),
+        ("tables", "mode"),
+        ("tables/{id}/windows", "purpose"),
+        ("tables/{id}/windows", "status"),
+    ] {
+        let (schema, _) = parameter(&document, &format!("/api/{path}"), "get", name);
+        let path = path.replace("{id}", "sales.orders");
+        for value in schema["enum"].as_array().unwrap() {
+            let address = format!("{path}?{name}={}", value.as_str().unwrap());
+            assert_eq!(site.get(&address).await.0, 200, "{address}");
+        }
+        let (status, problem) = site.get(&format!("{path}?{name}=none")).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (400, &Value::from(name)), "{path}");
+    }
+    let (days, _) = parameter(&document, "/api/freshness", "get", "days");
+    for (days, expected) in [(days["maximum"].as_u64().unwrap(), 200), (31, 400), (0, 400)] {
+        assert_eq!(site.get(&format!("freshness?days={days}")).await.0, expected, "{days}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_query_must_have_is_asked_for() {
+    let site = Site::new().await;
+    for (name, operation) in operations(&document()) {
+        let (method, path) = name.split_once(" /api/").unwrap();
+        let all = operation["parameters"].as_array().into_iter().flatten();
+        let needed = all.filter(|it| it["in"] == "query" && it["required"] == true);
+        for needed in needed.map(|it| &it["name"]) {
+            let method = method.to_uppercase();
+            let body = Value::Object(Default::default());
+            let (status, problem) = site.worker.call(&method, path, &[], &body).await;
+            assert_eq!((status, &problem["errors"][0]["field"]), (400, needed), "{name}");
+        }
+    }
+    assert!(parameter(&document(), "/api/trace", "get", "blob").1);
+    for method in ["put", "patch", "delete"] {
+        assert!(parameter(&document(), "/api/datasets", method, "id").1, "{method}");
+    }
+}
+
+#[test]
+fn every_operation_says_how_it_may_be_refused() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let answers = &operation["responses"];
+        let is_guarded = name != "get /api/health";
+        assert_eq!(answers.get("401").is_some(), is_guarded, "{name}");
+        for status in ["403", "500"] {
+            let schema = &answers[status]["content"]["application/problem+json"]["schema"];
+            assert_eq!(schema["$ref"], "#/components/schemas/Problem", "{name}: {status}");
+        }
+    }
+}
+
+#[test]
+fn every_member_of_a_problem_is_described() {
+    let document = document();
+    let described = document["components"]["schemas"]["Problem"]["properties"].as_object().unwrap();
+    let files = json!([{ "source": "a/x.csv", "error": "it is empty" }]);
+    let failure = Box::new(Failure::refused(Kind::Unfit, "source", "it is empty"));
+    for error in [
+        Error::Encryption { failure, files },
+        Error::Changed(Some(ETag::new("1"))),
+        Error::conflict("it is there", json!({ "id": "x" })),
+    ] {
+        for name in error.problem(Some("7a0b2b0e")).as_object().unwrap().keys() {
+            assert!(described.contains_key(name), "{name} of {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn work_on_files_takes_the_members_that_are_described_and_no_other() {
+    let site = Files::new(false, &GUARDS).await;
+    let proofs = [("x-lakehand-decrypt", SECRET), ("x-lakehand-keys", SECRET)];
+    let document = document();
+    for address in ["encrypt", "decrypt", "keys/rewrap"] {
+        let operation = &document["paths"][format!("/api/{address}")]["post"];
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        assert_eq!(schema["additionalProperties"], false, "{address}");
+        let described: BTreeSet<&str> =
+            schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let body = json!({ "nobody": 1 });
+        let (status, problem) = site.worker.call("POST", address, &proofs, &body).await;
+        let detail = problem["errors"][0]["detail"].as_str().unwrap();
+        let (_, known) = detail.split_once("known are: ").unwrap();
+        assert_eq!((status, known.split(", ").collect()), (400, described), "{address}");
+    }
+    for body in [json!({}), json!({ "source": "curated/", "format": "xls" })] {
+        assert_eq!(site.rewrap(body.clone()).await.0, 400, "{body}");
+    }
 }
 
 #[test]

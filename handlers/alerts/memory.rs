@@ -43,7 +43,7 @@ pub async fn of(
     now: OffsetDateTime,
 ) -> Option<Memory> {
     let pipeline = incident.pipeline.as_deref()?;
-    let span = Span::new(Some(now - REACH), None, now);
+    let span = Span::last(REACH, now);
     let runs = match Runs::of(documents).of_pipeline(pipeline, span, MOST).await {
         Ok(runs) => runs,
         Err(error) => {

@@ -15,12 +15,15 @@ use serde::{
 use time::{Date, OffsetDateTime};
 
 use super::http::{list::Written, time::write_time};
-use crate::stores::{
-    Condition, ETag, Fault, Page, StoreError,
-    documents::{
-        self, Body, Collection, Document, Documents, Filter, ID, Key, Order, Query, body_of,
+use crate::{
+    error::{Error, Wrong},
+    stores::{
+        Condition, ETag, Fault, Page, StoreError,
+        documents::{
+            self, Body, Collection, Document, Documents, Filter, ID, Key, Order, Query, body_of,
+        },
+        optional,
     },
-    optional,
 };
 
 /// So many months are looked at for one page.
@@ -33,7 +36,7 @@ const LOAD: usize = 100;
 const MONTH: usize = "2026-12".len();
 
 /// How far back a list reaches when nothing is said.
-const REACH: time::Duration = time::Duration::days(366);
+pub const REACH: time::Duration = time::Duration::days(366);
 
 /// One collection that lies in months.
 #[derive(Clone, Copy, Debug)]
@@ -75,14 +78,31 @@ pub struct Span {
 impl Span {
     /// From the first instant up to the second, without it; by default the year before `now`, and
     /// all of it.
+    ///
+    /// # Errors
+    /// `Fields` with `from` and `to`, if the first is after the second: nothing can lie between them.
     pub fn new(
         from: Option<OffsetDateTime>,
         to: Option<OffsetDateTime>,
         now: OffsetDateTime,
-    ) -> Self {
-        let to = to.unwrap_or(now + time::Duration::DAY);
+    ) -> Result<Self, Error> {
+        if from.is_some_and(|from| to.is_some_and(|to| from > to)) {
+            let wrong = [("from", "is after `to`"), ("to", "is before `from`")];
+            return Err(Error::Fields(
+                wrong.map(|(field, detail)| Wrong::new(field, detail)).into(),
+            ));
+        }
+        // Nothing was made in the future, and its months need not be asked for.
+        let latest = now + time::Duration::DAY;
+        let to = to.map_or(latest, |to| to.min(latest));
         let from = from.unwrap_or_else(|| to.checked_sub(REACH).unwrap_or(to));
-        Self { from: write_time(from), to: write_time(to) }
+        Ok(Self { from: write_time(from), to: write_time(to) })
+    }
+
+    /// The time up to now, this long.
+    pub fn last(reach: time::Duration, now: OffsetDateTime) -> Self {
+        let from = now.checked_sub(reach).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Self { from: write_time(from), to: write_time(now + time::Duration::DAY) }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use utoipa::{
     ToSchema,
     openapi::{
-        ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder,
-        PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+        ComponentsBuilder, ContentBuilder, Header, HeaderBuilder, HttpMethod, InfoBuilder, OpenApi,
+        OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
         path::{OperationBuilder, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
@@ -31,19 +32,34 @@ pub struct Operation {
     pub path: &'static str,
     /// What it does, one line.
     pub summary: &'static str,
-    /// The parameters of its query.
+    /// The parameters of its query without which it does nothing.
+    pub needed: &'static [Parameter],
+    /// The other parameters of its query.
     pub query: &'static [Parameter],
+    /// The headers that it reads, beside the key.
+    pub headers: &'static [Parameter],
     /// What it reads.
     pub body: Option<Describe>,
-    /// What it answers, by status, when all is well.
-    pub answers: Vec<(u16, Describe)>,
+    /// What it answers when all is well.
+    pub answers: Vec<Answer>,
     /// The statuses of its problems.
     pub problems: &'static [u16],
     /// Whether the host asks for a function key.
     pub is_guarded: bool,
 }
 
-/// A parameter of a query: its name and its schema.
+/// An answer when all is well.
+#[derive(Clone, Copy)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub body: Describe,
+    /// Whether it has the version of a resource in the header `ETag`.
+    pub has_version: bool,
+}
+
+/// A parameter of a query, or a header: its name and its schema.
 pub type Parameter = (&'static str, fn() -> Value);
 
 /// The schema of a type, by reference.
@@ -134,6 +150,12 @@ pub fn object(_: &mut Schemas) -> RefOr<Schema> {
     raw(json!({ "type": "object" }))
 }
 
+/// What holds for all operations. A method that is described is never answered 405, so no operation
+/// can say what this does.
+const ABOUT: &str = "Routing, column encryption and the memory of a data pipeline. Problems are \
+    those of RFC 9457. Any other method of these addresses is answered 405, with the header `Allow`, \
+    and any other address 404, both as a `Problem`.";
+
 /// The document with these operations.
 pub fn write(operations: Vec<Operation>) -> OpenApi {
     let mut schemas = Schemas::new();
@@ -154,13 +176,14 @@ pub fn write(operations: Vec<Operation>) -> OpenApi {
     let info = InfoBuilder::new()
         .title("lakehand")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Routing, column encryption and the memory of a data pipeline."))
+        .description(Some(ABOUT))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
 }
 
 fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
-    let Operation { method, path, summary, query, body, answers, problems, is_guarded } = operation;
+    let Operation { method, path, summary, needed, query, headers, .. } = operation;
+    let Operation { body, answers, problems, is_guarded, .. } = operation;
     let verb = serde_json::to_value(&method).unwrap_or_default();
     let id = format!("{} {path}", verb.as_str().unwrap_or_default());
     let id: Vec<_> =
@@ -173,37 +196,66 @@ fn describe(operation: Operation, schemas: &mut Schemas) -> OperationBuilder {
         let schema = raw(json!({ "type": "string", "minLength": 1, "maxLength": 200 }));
         described = described.parameter(parameter.required(Required::True).schema(Some(schema)));
     }
-    for (name, schema) in query {
-        let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Query);
-        described = described.parameter(parameter.schema(Some(raw(schema()))));
+    for (parameters, place, required) in [
+        (needed, ParameterIn::Query, Required::True),
+        (query, ParameterIn::Query, Required::False),
+        (headers, ParameterIn::Header, Required::False),
+    ] {
+        for (name, schema) in parameters {
+            let parameter = ParameterBuilder::new().name(*name).parameter_in(place.clone());
+            let parameter = parameter.required(required.clone()).schema(Some(raw(schema())));
+            described = described.parameter(parameter);
+        }
     }
     if let Some(body) = body {
         let content = ContentBuilder::new().schema(Some(body(schemas))).build();
         let body = RequestBodyBuilder::new().content("application/json", content);
         described = described.request_body(Some(body.required(Some(Required::True)).build()));
     }
-    for (status, answer) in answers {
-        let content = ContentBuilder::new().schema(Some(answer(schemas))).build();
-        let response =
-            ResponseBuilder::new().description("Done").content("application/json", content);
-        described = described.response(status.to_string(), response.build());
+    for answer in answers {
+        described = described.response(answer.status.to_string(), done(answer, schemas));
     }
+    let problems: BTreeSet<u16> = problems.iter().chain(ANYWHERE).copied().collect();
     for status in problems {
-        let schema = Ref::from_schema_name("Problem");
-        let content = ContentBuilder::new().schema(Some(schema)).build();
-        let response = ResponseBuilder::new().description(reason(*status));
-        let response = response.content("application/problem+json", content);
-        described = described.response(status.to_string(), response.build());
+        described = described.response(status.to_string(), refused(status));
     }
-    match is_guarded {
-        true => described.security(SecurityRequirement::new("key", [""; 0])),
-        false => described.security(SecurityRequirement::default()),
+    if !is_guarded {
+        return described.security(SecurityRequirement::default());
+    }
+    // The host says so itself, and in its own way.
+    let keyless = ResponseBuilder::new().description("The key is missing or wrong: no body");
+    described.response("401", keyless).security(SecurityRequirement::new("key", [""; 0]))
+}
+
+fn done(answer: Answer, schemas: &mut Schemas) -> ResponseBuilder {
+    let content = ContentBuilder::new().schema(Some((answer.body)(schemas))).build();
+    let response = ResponseBuilder::new().description("Done").content("application/json", content);
+    match answer.has_version {
+        true => response.header("ETag", version()),
+        false => response,
     }
 }
 
-fn reason(status: u16) -> &'static str {
-    let status = axum::http::StatusCode::from_u16(status).ok();
-    status.and_then(|status| status.canonical_reason()).unwrap_or_default()
+/// The header that has the version of a resource; a list has none.
+fn version() -> Header {
+    let schema = raw(json!({ "type": "string" }));
+    let description = "The version of the one resource that is answered, as `etag` in the body.";
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+/// The problems that every operation may have: it is switched off, or lakehand is broken.
+const ANYWHERE: &[u16] = &[403, 500];
+
+fn refused(status: u16) -> ResponseBuilder {
+    let schema = Ref::from_schema_name("Problem");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let description = match (status, reason) {
+        (403, _) => "Forbidden; also where the function is off",
+        (_, reason) => reason.unwrap_or_default(),
+    };
+    let response = ResponseBuilder::new().description(description);
+    response.content("application/problem+json", content)
 }
 
 /// A problem of RFC 9457.
@@ -219,6 +271,17 @@ fn problem(wrong: Value) -> RefOr<Schema> {
             "invocationId": { "type": "string", "description": "Under which the log says more." },
             "current": { "type": ["object", "null"], "description": "What is there, in a conflict." },
             "etag": { "type": ["string", "null"], "description": "The version that is there, where another one was named." },
+            "files": {
+                "type": "array",
+                "description": "What became of each file of many, where one of them failed.",
+                "items": {
+                    "type": "object", "required": ["source"],
+                    "properties": {
+                        "source": { "type": "string" },
+                        "error": { "type": "string", "description": "Why it failed; absent if it did not." },
+                    },
+                },
+            },
         },
     }))
 }

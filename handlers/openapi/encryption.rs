@@ -4,11 +4,24 @@ use serde_json::{Value, json};
 use utoipa::openapi::{HttpMethod, RefOr, Schema};
 
 use super::{
-    document::{Operation, Schemas, object, raw},
+    document::{Operation, Parameter, Schemas, object, raw},
     operations::operation,
 };
+use crate::settings::Guarded;
 
 const WORKED: &[u16] = &[400, 403, 404, 409, 413, 422, 503, 504];
+
+const DECRYPT: Parameter = (Guarded::Decrypt.header(), proof);
+const KEYS: Parameter = (Guarded::Keys.header(), proof);
+
+fn proof() -> Value {
+    json!({
+        "type": "string",
+        "description": "The secret that proves, beside the function's key, that the caller may; not needed of one whose token has the application role.",
+    })
+}
+
+const FORMATS: [&str; 3] = ["parquet", "csv", "jsonl"];
 
 /// All of them.
 pub(super) fn all() -> Vec<Operation> {
@@ -19,6 +32,7 @@ pub(super) fn all() -> Vec<Operation> {
             .answers(200, done)
             .problems(WORKED),
         operation(Post, "decrypt", "Opens them again; off unless it is switched on")
+            .headers(&[DECRYPT])
             .body(decrypt)
             .answers(200, done)
             .problems(WORKED),
@@ -27,6 +41,7 @@ pub(super) fn all() -> Vec<Operation> {
             "keys/rewrap",
             "Wraps data keys under the current version of their key; off unless it is switched on",
         )
+        .headers(&[KEYS])
         .body(rewrap)
         .answers(200, object)
         .problems(WORKED),
@@ -39,7 +54,7 @@ fn work(more: &[(&str, Value)], required: &[&str]) -> RefOr<Schema> {
         "source": { "type": "string", "description": "A blob, a folder or a pattern.", "examples": ["processing/people/x.parquet"] },
         "destination": { "type": "string", "description": "A blob, or a folder with a slash at its end." },
         "on_conflict": { "type": "string", "enum": ["fail", "replace", "version"] },
-        "format": { "type": "string", "enum": ["parquet", "csv", "jsonl"] },
+        "format": { "type": "string", "enum": FORMATS },
         "csv": { "type": "object" },
     });
     for (name, schema) in more {
@@ -86,7 +101,13 @@ fn decrypt(_: &mut Schemas) -> RefOr<Schema> {
 fn rewrap(_: &mut Schemas) -> RefOr<Schema> {
     raw(json!({
         "type": "object",
-        "properties": { "source": { "type": "string" }, "key": { "type": "string" }, "format": { "type": "string" } },
+        "anyOf": [{ "required": ["source"] }, { "required": ["key"] }],
+        "properties": {
+            "source": { "type": "string", "description": "The files whose keys are wrapped anew." },
+            "key": { "type": "string", "description": "The key whose named data keys are." },
+            "format": { "type": "string", "enum": FORMATS },
+        },
+        "additionalProperties": false,
     }))
 }
 

@@ -1,7 +1,10 @@
 //! The resources of the metadata API.
 
 use serde_json::{Value, json};
-use utoipa::openapi::{HttpMethod, RefOr, Schema};
+use utoipa::{
+    PartialSchema,
+    openapi::{HttpMethod, RefOr, Schema},
+};
 
 use super::{
     document::{
@@ -11,23 +14,44 @@ use super::{
     operations::{FOUND, operation, text},
 };
 use crate::metadata::{
-    datasets::model::{Dataset, Draft},
-    freshness::model::Freshness,
-    runs::{model::Run, report::Report},
+    datasets::model::{Dataset, Draft, Status as DatasetStatus},
+    freshness::model::{Freshness, Status as FreshnessStatus},
+    runs::{
+        model::{Run, Status as RunStatus},
+        report::Report,
+    },
     tables::{
-        exchange::http::{Imported, Request as Import},
+        exchange::{
+            Form,
+            http::{Imported, Request as Import},
+        },
         http::{Deleted, TableAnswer},
-        model::{Spec, Table},
+        model::{Mode, Spec, Table},
+        sql::Dialect,
     },
     windows::{
         answers::{End, MarkAnswer},
-        model::Window,
+        model::{Purpose, Status as WindowStatus, Window},
         requests::{Commit, Failure, Request, Setting},
     },
 };
 
 const ID: Parameter = ("id", || json!({ "type": "string", "minLength": 1, "maxLength": 200 }));
 const ETAG: Parameter = ("etag", || json!({ "type": "string", "minLength": 1 }));
+const CONDITIONS: &[Parameter] = &[
+    ("If-Match", || {
+        json!({
+            "type": "string", "minLength": 1,
+            "description": "The versions of which one must be there, such as `\"1a2b\"`, or `*` for any; outweighs the parameter `etag`.",
+        })
+    }),
+    ("If-None-Match", || {
+        json!({
+            "type": "string", "minLength": 1,
+            "description": "The versions of which none may be there, or `*` if nothing may.",
+        })
+    }),
+];
 const LIMIT: Parameter =
     ("limit", || json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
 const TOKEN: Parameter = ("continuationToken", || json!({ "type": "string" }));
@@ -42,6 +66,12 @@ const MADE: &[u16] = &[400, 409, 413, 503];
 const CHANGED: &[u16] = &[400, 404, 409, 412, 413, 503];
 const REPLACED: &[u16] = &[400, 404, 409, 412, 413, 428, 503];
 
+/// The names of an enumeration, as a parameter takes them.
+fn one_of<T: PartialSchema>() -> Value {
+    let schema = serde_json::to_value(T::schema()).unwrap_or_default();
+    json!({ "type": "string", "enum": schema["enum"] })
+}
+
 /// All of them.
 pub(super) fn all() -> Vec<Operation> {
     [datasets(), runs(), freshness(), tables(), windows()].concat()
@@ -49,52 +79,68 @@ pub(super) fn all() -> Vec<Operation> {
 
 fn datasets() -> Vec<Operation> {
     use HttpMethod::{Delete, Get, Patch, Post, Put};
-    const LIST: &[Parameter] =
-        &[ID, ("status", text), ("container", text), ("route", text), FROM, TO, LIMIT, TOKEN];
+    const LIST: &[Parameter] = &[
+        ID,
+        ("status", one_of::<DatasetStatus>),
+        ("container", text),
+        ("route", text),
+        FROM,
+        TO,
+        LIMIT,
+        TOKEN,
+    ];
     let new = || operation(Post, "datasets", "Makes a dataset; the same again changes nothing");
     vec![
         operation(Get, "datasets", "Lists datasets, newest first; with `id`, the one")
             .query(LIST)
-            .answers(200, list_or::<Dataset>)
+            .answers_version(200, list_or::<Dataset>)
             .problems(FOUND),
         new()
             .query(&[ID])
             .body(new_dataset)
-            .answers(200, versioned::<Dataset>)
-            .answers(201, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
+            .answers_version(201, versioned::<Dataset>)
             .problems(MADE),
         operation(
             Put,
             "datasets",
             "All of the dataset that `id` names, for ids that no path holds",
         )
-        .query(&[ID, ETAG])
+        .needs(&[ID])
+        .query(&[ETAG])
+        .headers(CONDITIONS)
         .body(of::<Draft>)
-        .answers(200, versioned::<Dataset>)
-        .answers(201, versioned::<Dataset>)
+        .answers_version(200, versioned::<Dataset>)
+        .answers_version(201, versioned::<Dataset>)
         .problems(REPLACED),
         operation(Patch, "datasets", "Changes the dataset that `id` names")
-            .query(&[ID, ETAG])
+            .needs(&[ID])
+            .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(object)
-            .answers(200, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
             .problems(CHANGED),
         operation(Delete, "datasets", "Removes the dataset that `id` names")
-            .query(&[ID, ETAG])
+            .needs(&[ID])
+            .query(&[ETAG])
+            .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
         operation(Get, "datasets/{id}", "A dataset with its history")
-            .answers(200, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
             .problems(FOUND),
         operation(Put, "datasets/{id}", "All of a dataset, new or in the place of a version")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(of::<Draft>)
-            .answers(200, versioned::<Dataset>)
-            .answers(201, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
+            .answers_version(201, versioned::<Dataset>)
             .problems(REPLACED),
         operation(Patch, "datasets/{id}", "Changes a dataset by a JSON Merge Patch")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(object)
-            .answers(200, versioned::<Dataset>)
+            .answers_version(200, versioned::<Dataset>)
             .problems(CHANGED),
         operation(
             Post,
@@ -102,11 +148,13 @@ fn datasets() -> Vec<Operation> {
             "The same for those who cannot send PATCH; with `delete`, a removal",
         )
         .query(&[ETAG, ("delete", || json!({ "type": "boolean" }))])
+        .headers(CONDITIONS)
         .body(object)
-        .answers(200, changed_or_deleted)
+        .answers_version(200, changed_or_deleted)
         .problems(CHANGED),
         operation(Delete, "datasets/{id}", "Removes a dataset")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
     ]
@@ -132,7 +180,7 @@ fn runs() -> Vec<Operation> {
     use HttpMethod::{Get, Post};
     const LIST: &[Parameter] = &[
         ID,
-        ("status", text),
+        ("status", one_of::<RunStatus>),
         ("pipeline", text),
         ("factory", text),
         ("table", text),
@@ -146,15 +194,15 @@ fn runs() -> Vec<Operation> {
     vec![
         operation(Get, "runs", "Lists runs, newest first; with `id`, the one")
             .query(LIST)
-            .answers(200, list_or::<Run>)
+            .answers_version(200, list_or::<Run>)
             .problems(FOUND),
         operation(Post, "runs", "Takes an event of a run, also of OpenLineage")
             .body(report)
-            .answers(200, versioned::<Run>)
-            .answers(201, versioned::<Run>)
+            .answers_version(200, versioned::<Run>)
+            .answers_version(201, versioned::<Run>)
             .problems(MADE),
         operation(Get, "runs/{id}", "A run, put together from its events")
-            .answers(200, versioned::<Run>)
+            .answers_version(200, versioned::<Run>)
             .problems(FOUND),
     ]
 }
@@ -172,8 +220,8 @@ fn report(schemas: &mut Schemas) -> RefOr<Schema> {
 fn freshness() -> Vec<Operation> {
     const QUERY: &[Parameter] = &[
         ID,
-        ("days", || json!({ "type": "integer", "minimum": 1 })),
-        ("status", text),
+        ("days", || json!({ "type": "integer", "minimum": 1, "maximum": 30, "default": 30 })),
+        ("status", one_of::<FreshnessStatus>),
         LIMIT,
         TOKEN,
     ];
@@ -195,8 +243,8 @@ fn tables() -> Vec<Operation> {
         ID,
         ("enabled", || json!({ "type": "boolean" })),
         ("batch", text),
-        ("dialect", text),
-        ("mode", text),
+        ("dialect", one_of::<Dialect>),
+        ("mode", one_of::<Mode>),
         LIMIT,
         TOKEN,
     ];
@@ -204,47 +252,52 @@ fn tables() -> Vec<Operation> {
     vec![
         operation(Get, "tables", "Lists the tables to ingest; with `id`, the one")
             .query(LIST)
-            .answers(200, list_or::<Table>)
+            .answers_version(200, list_or::<Table>)
             .problems(FOUND),
         operation(Post, "tables", "Makes a table; the same again changes nothing")
             .query(&[ID])
             .body(new_table)
-            .answers(200, answer)
-            .answers(201, answer)
+            .answers_version(200, answer)
+            .answers_version(201, answer)
             .problems(MADE),
         operation(Post, "tables/import", "Reads a list of tables in one of several forms")
             .body(of::<Import>)
             .answers(200, page::<Imported>)
             .problems(MADE),
         operation(Get, "tables/export", "Writes the tables in one of these forms")
-            .query(&[("format", text), ("table", text)])
+            .query(&[("format", one_of::<Form>), ("table", text)])
             .answers(200, object)
             .problems(FOUND),
         operation(Get, "tables/{id}", "A table, and how far it is read")
-            .answers(200, versioned::<TableAnswer>)
+            .answers_version(200, versioned::<TableAnswer>)
             .problems(FOUND),
         operation(Put, "tables/{id}", "All of a table, new or in the place of a version")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(table)
-            .answers(200, answer)
-            .answers(201, answer)
+            .answers_version(200, answer)
+            .answers_version(201, answer)
             .problems(REPLACED),
         operation(Patch, "tables/{id}", "Changes a table by a JSON Merge Patch")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(object)
-            .answers(200, answer)
+            .answers_version(200, answer)
             .problems(CHANGED),
         operation(Post, "tables/{id}", "The same for those who cannot send PATCH")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(object)
-            .answers(200, answer)
+            .answers_version(200, answer)
             .problems(CHANGED),
         operation(Delete, "tables/{id}", "Removes a table")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
         operation(Post, "tables/{id}/delete", "The same for those who cannot send DELETE")
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .answers(200, of::<Deleted>)
             .problems(CHANGED),
     ]
@@ -260,18 +313,24 @@ fn table(schemas: &mut Schemas) -> RefOr<Schema> {
 
 fn windows() -> Vec<Operation> {
     use HttpMethod::{Get, Post, Put};
-    const LIST: &[Parameter] =
-        &[("purpose", text), ("status", text), ("runId", text), LIMIT, TOKEN];
+    const LIST: &[Parameter] = &[
+        ("purpose", one_of::<Purpose>),
+        ("status", one_of::<WindowStatus>),
+        ("runId", text),
+        LIMIT,
+        TOKEN,
+    ];
     let mark = |method, summary| {
         operation(method, "tables/{id}/mark", summary)
             .query(&[ETAG])
+            .headers(CONDITIONS)
             .body(of::<Setting>)
-            .answers(200, versioned::<MarkAnswer>)
+            .answers_version(200, versioned::<MarkAnswer>)
             .problems(REPLACED)
     };
     vec![
         operation(Get, "tables/{id}/mark", "How far a table is read")
-            .answers(200, versioned::<MarkAnswer>)
+            .answers_version(200, versioned::<MarkAnswer>)
             .problems(FOUND),
         mark(Put, "Sets the mark by hand"),
         mark(Post, "The same for those who cannot send PUT"),

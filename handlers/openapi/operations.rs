@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::{HttpMethod, RefOr, Schema};
 
 use super::{
-    document::{Describe, Operation, Parameter, Schemas, object, raw},
+    document::{Answer, Describe, Operation, Parameter, Schemas, object, raw},
     encryption, metadata,
 };
 
@@ -25,7 +25,9 @@ pub(super) fn operation(
         method,
         path,
         summary,
+        needed: &[],
         query: &[],
+        headers: &[],
         body: None,
         answers: Vec::new(),
         problems: COMMON,
@@ -34,16 +36,30 @@ pub(super) fn operation(
 }
 
 impl Operation {
+    pub(super) fn needs(self, needed: &'static [Parameter]) -> Self {
+        Self { needed, ..self }
+    }
+
     pub(super) fn query(self, query: &'static [Parameter]) -> Self {
         Self { query, ..self }
+    }
+
+    pub(super) fn headers(self, headers: &'static [Parameter]) -> Self {
+        Self { headers, ..self }
     }
 
     pub(super) fn body(self, body: Describe) -> Self {
         Self { body: Some(body), ..self }
     }
 
-    pub(super) fn answers(mut self, status: u16, answer: Describe) -> Self {
-        self.answers.push((status, answer));
+    pub(super) fn answers(mut self, status: u16, body: Describe) -> Self {
+        self.answers.push(Answer { status, body, has_version: false });
+        self
+    }
+
+    /// Answers a resource with its version, in the header too.
+    pub(super) fn answers_version(mut self, status: u16, body: Describe) -> Self {
+        self.answers.push(Answer { status, body, has_version: true });
         self
     }
 
@@ -72,7 +88,7 @@ fn worker() -> Vec<Operation> {
             .answers(200, object)
             .problems(&[]),
         operation(Get, "trace", "Every step of one blob, from the ledger")
-            .query(&[("blob", text)])
+            .needs(&[("blob", text)])
             .answers(200, object)
             .problems(FOUND),
         operation(Get, "openapi.json", "This document").answers(200, object).problems(&[]),

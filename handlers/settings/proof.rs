@@ -17,7 +17,7 @@ pub enum Guarded {
 
 impl Guarded {
     /// The header in which the secret comes.
-    pub fn header(self) -> &'static str {
+    pub const fn header(self) -> &'static str {
         match self {
             Self::Decrypt => "x-lakehand-decrypt",
             Self::Keys => "x-lakehand-keys",

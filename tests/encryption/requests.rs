@@ -3,7 +3,7 @@
 use lakehand::stores::Condition;
 use serde_json::{Value, json};
 
-use super::{PEOPLE, Site};
+use super::{PEOPLE, SECRET, Site, rewrapping::GUARDS};
 use crate::routing::at;
 
 fn body(source: &str, destination: &str) -> Value {
@@ -233,4 +233,17 @@ async fn the_dataset_that_a_request_names_is_told_once() {
     order["runId"] = json!("");
     let (status, answer) = site.encrypt(order).await;
     assert_eq!((status, &answer["errors"][0]["field"]), (400, &json!("runId")), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_over_1_mib_is_too_large_wherever_it_is_sent() {
+    let site = Site::new(false, &GUARDS).await;
+    let proofs = [("x-lakehand-decrypt", SECRET), ("x-lakehand-keys", SECRET)];
+    for address in ["encrypt", "decrypt", "keys/rewrap"] {
+        for (length, expected) in [(1 << 20, 413), ((1 << 20) - 100, 400)] {
+            let body = json!({ "sauce": "x".repeat(length) });
+            let (status, answer) = site.worker.call("POST", address, &proofs, &body).await;
+            assert_eq!((status, &answer["status"]), (expected, &json!(expected)), "{address}");
+        }
+    }
 }

@@ -41,7 +41,7 @@ use crate::{
 
 const ON: (&str, &str) = ("AzureFunctionsJobHost__functions__98", "keys");
 
-const GUARDS: [(&str, &str); 4] =
+pub(crate) const GUARDS: [(&str, &str); 4] =
     [ON, decrypting::ON, ("LAKEHAND_KEYS_SECRET", SECRET), ("LAKEHAND_DECRYPT_SECRET", SECRET)];
 
 const FILES: [&str; 2] = ["curated/x.csv", "curated/x.parquet"];

@@ -117,5 +117,10 @@ async fn start(root: &std::path::Path) -> Worker {
 
 /// The texts that a path picks from every item of a list.
 pub(crate) fn each<'a>(list: &'a Value, member: &str) -> Vec<&'a str> {
-    list["value"].as_array().unwrap().iter().map(|it| it[member].as_str().unwrap()).collect()
+    each_of(&list["value"], member)
+}
+
+/// The texts that a path picks from every item of an array.
+pub(crate) fn each_of<'a>(items: &'a Value, member: &str) -> Vec<&'a str> {
+    items.as_array().unwrap().iter().map(|it| it[member].as_str().unwrap()).collect()
 }

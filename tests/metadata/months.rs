@@ -6,7 +6,7 @@ use lakehand::{
     metadata::{
         datasets::{rules::read_draft, store::Datasets},
         http::conditions::Preconditions,
-        months::{Months, Place, Span},
+        months::{Months, REACH, Span},
         runs::{report, store::Runs},
     },
     stores::{
@@ -51,7 +51,7 @@ async fn datasets_of_many_months_are_one_list(documents: &dyn Documents) {
     ] {
         let (mut seen, mut place) = (Vec::new(), None);
         loop {
-            let span = Span::new(None, None, NOW);
+            let span = Span::last(REACH, NOW);
             let (page, next) = datasets.list(filters, span, 2, place).await.unwrap();
             assert!(page.len() <= 2);
             seen.extend(ids(&page));
@@ -100,7 +100,7 @@ async fn runs_take_events_in_any_order(documents: &dyn Documents) {
     assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("2200")));
     assert_eq!(run["durationSeconds"], json!(300.0), "{run}");
     for (pipeline, count) in [("p", 1), ("q", 0)] {
-        let (span, filters) = (Span::new(None, None, NOW), [Filter::Equals("pipeline", pipeline)]);
+        let (span, filters) = (Span::last(REACH, NOW), [Filter::Equals("pipeline", pipeline)]);
         let (page, _) = runs.list(&filters, span, 10, None).await.unwrap();
         assert_eq!(page.len(), count, "{pipeline}");
     }
@@ -114,13 +114,16 @@ async fn a_page_ends_where_an_answer_is_full(documents: &dyn Documents) {
         let body = json!({"id": number.to_string(), "text": "x".repeat(1_000_000)});
         months.put(&key.unwrap(), &body, &Condition::Absent).await.unwrap();
     }
-    let (mut pages, mut place) = (Vec::new(), Some(Place::first(Span::new(None, None, NOW))));
-    while place.is_some() {
-        let span = Span::new(None, None, NOW);
+    let (mut pages, mut place) = (Vec::new(), None);
+    loop {
+        let span = Span::last(REACH, NOW);
         let answer = |document: Document<Value>| document.body;
         let (page, next) = months.page(&[], span, 1000, place, answer).await.unwrap();
         pages.push(ids(&page));
         place = next;
+        if place.is_none() {
+            break;
+        }
     }
     assert_eq!(pages, [vec!["7", "6", "5"], vec!["4", "3", "2"], vec!["1", "0"]]);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Site, each};
+use super::{Site, each, each_of};
 
 #[tokio::test]
 async fn a_run_that_only_said_its_end_gets_its_beginning_later() {
@@ -75,4 +75,19 @@ async fn what_is_wrong_in_a_report_is_named() {
     assert_eq!(fields, ["rows", "event"]);
     assert_eq!(site.get("runs/r").await.0, 404);
     assert_eq!(site.worker.call("DELETE", "runs/r", &[], &Value::Null).await.0, 405);
+}
+
+#[tokio::test]
+async fn a_list_that_would_end_before_it_begins_is_refused() {
+    let site = Site::new().await;
+    for list in ["runs", "datasets"] {
+        let between = async |from: &str, to: &str| {
+            site.get(&format!("{list}?from=2026-12-01T{from}&to=2026-12-01T{to}")).await
+        };
+        let (status, problem) = between("06:00:01Z", "06:00:00Z").await;
+        assert_eq!((status, each_of(&problem["errors"], "field")), (400, vec!["from", "to"]));
+        assert_eq!(between("06:00:00Z", "06:00:00Z").await.0, 200, "an empty span is none");
+        assert_eq!(between("07:00:00%2B01:00", "06:00:00Z").await.0, 200, "the same instant");
+        assert_eq!(between("06:00:00Z", "06:00:00%2B01:00").await.0, 400, "an hour earlier");
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
     alerts::{deliver::channel::Occasion, incident::Incident},
     metadata::{
         http::time::write_time,
-        months::{Months, Place, Span},
+        months::{Months, Place, REACH, Span},
         store::{busy, pause},
     },
     stores::{
@@ -83,8 +83,9 @@ impl<'a> Incidents<'a> {
     ) -> Result<Vec<Record>, StoreError> {
         let mut filters = vec![Filter::Equals("pending", "yes")];
         filters.extend(pipeline.map(|pipeline| Filter::Equals("pipeline", pipeline)));
-        let reach = self.0.keep.and_then(|keep| now.checked_sub(keep.try_into().ok()?));
-        let found = self.0.first(&filters, Span::new(reach, None, now), MOST_OPEN).await?;
+        let reach = self.0.keep.and_then(|keep| keep.try_into().ok());
+        let span = Span::last(reach.unwrap_or(REACH), now);
+        let found = self.0.first(&filters, span, MOST_OPEN).await?;
         Ok(found.into_iter().map(|document: Document<Record>| document.body).collect())
     }
 

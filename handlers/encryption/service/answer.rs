@@ -32,7 +32,7 @@ use crate::{
     encryption::{engine::Totals, envelope::WrappedKeys},
     error::Error,
     host::boundary::InvocationId,
-    metadata::datasets::store::Datasets,
+    metadata::{datasets::store::Datasets, http::body::LONGEST},
     routing::{
         Source,
         outcome::counted,
@@ -45,9 +45,6 @@ use crate::{
 /// How long a request may take: the front end of Azure ends it after 230 seconds, whatever the
 /// host allows.
 const BUDGET: Duration = Duration::from_secs(200);
-
-/// The longest body, in bytes.
-const LONGEST: usize = 1 << 20;
 
 /// What was done.
 #[derive(Debug, Serialize)]
@@ -207,8 +204,7 @@ async fn rewrap_files(
 }
 
 async fn read(body: RawBody) -> Result<Body, Error> {
-    let refused = |reason: String| Failure::refused(Kind::Wrong, "body", reason);
-    let bytes = body::to_bytes(body, LONGEST).await.map_err(|error| refused(error.to_string()))?;
+    let bytes = body::to_bytes(body, LONGEST).await.map_err(|_| Error::TooLarge(LONGEST))?;
     Ok(Body::read(&bytes).map_err(Failure::from)?)
 }
 

@@ -56,7 +56,7 @@ impl Question {
             to: text("to"),
         };
         let (from, to) = (parameters.time("from")?, parameters.time("to")?);
-        Ok((question, Span::new(from, to, OffsetDateTime::now_utc())))
+        Ok((question, Span::new(from, to, OffsetDateTime::now_utc())?))
     }
 
     fn filters(&self) -> Vec<Filter<'_>> {

@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     metadata::{
         http::{conditions::Preconditions, time::write_time, versioned::Versioned},
-        months::{Months, Place, Span},
+        months::{Months, Place, REACH, Span},
         store::{busy, pause},
     },
     stores::{
@@ -102,7 +102,7 @@ impl<'a> Datasets<'a> {
         now: OffsetDateTime,
     ) -> Result<Vec<Dataset>, StoreError> {
         let filters = [Filter::Equals("route", route)];
-        let found = self.0.first(&filters, Span::new(None, None, now), most).await?;
+        let found = self.0.first(&filters, Span::last(REACH, now), most).await?;
         Ok(found.into_iter().map(|document: Document<Dataset>| document.body).collect())
     }
 

@@ -54,7 +54,7 @@ impl Question {
             to: text("to"),
         };
         let (from, to) = (parameters.time("from")?, parameters.time("to")?);
-        Ok((question, Span::new(from, to, OffsetDateTime::now_utc())))
+        Ok((question, Span::new(from, to, OffsetDateTime::now_utc())?))
     }
 
     fn filters(&self) -> Vec<Filter<'_>> {
