@@ -12,7 +12,7 @@ static PAIR: LazyLock<Regex> = LazyLock::new(|| {
         r"(?m)^[ \t>*_•-]*(?P<name>(?i-u:pipe?line(?:[ _-]?name)?|(?:pipeline[ _-]?)?run[ _-]?id|activity(?:[ _-]?name)?",
         r"|failed[ _-]?activity|data[ _-]?factory(?:[ _-]?name)?|resource[ _-]?group|subscription(?:[ _-]?id)?|workspace",
         r"|environment|table(?:[ _-]?name)?|error[ _-]?code|error(?:[ _-]?message)?|status|time(?:stamp)?|severity))",
-        r"[*_ ]*[:=][*_ ]*\n?[ \t*`]*(?P<value>[^\r\n*`]{1,2000})",
+        r"[*_ ]*[:=][*_ ]*\n?[ \t*`]*(?P<value>[^\r\n*`]+)",
     ))
     .expect("the pattern is constant, and a test uses it")
 });

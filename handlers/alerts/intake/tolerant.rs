@@ -10,7 +10,7 @@ use crate::alerts::mask::masked;
 
 /// A member's name where one may begin: after a brace or after the value before.
 static NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"[{,]\s*"([A-Za-z@][\w .:@-]{0,60})"\s*:\s*"#)
+    Regex::new(r#"[{,]\s*"([A-Za-z@][A-Za-z0-9_ .:@-]{0,60})"\s*:\s*"#)
         .expect("the pattern is constant, and a test uses it")
 });
 

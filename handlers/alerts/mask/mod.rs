@@ -31,7 +31,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     [
         (format!(r"(?s)(?<keep>{})(?<secret>.*?)(?<end>{}|\z)", pem("BEGIN"), pem("END")), always),
         (r"(?<keep>)(?<secret>eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*){0,4})".to_owned(), always),
-        (format!(r"(?<keep>(?i-u:{hosts})(?::\d+)?(?:\\?/|%(?:25)*2[fF]))(?<secret>[^\s\x22'<>]+)"), always),
+        (format!(r"(?<keep>(?i-u:{hosts})(?::\d+)?(?:\\*/|%(?:25)*2[fF]))(?<secret>[^\s\x22'<>]+)"), always),
         (r"(?<keep>(?i-u:authorization)[\x22'\\]*\s*[:=]\s*[\x22'\\]*(?:\w+\s+)?)(?<secret>[^\s\x22'\\,;<>]+)".to_owned(), always),
         (r"(?<keep>(?i-u:bearer)\s+)(?<secret>[\w.~+/=-]{8,})".to_owned(), is_opaque),
         (r"(?<keep>\w://[^\s/@\x22'<>?#:]*:)(?<secret>[^\s/@\x22'<>]+)(?<end>@)".to_owned(), always),

@@ -1,14 +1,14 @@
 //! What secrets are called.
 
 /// Between a secret's name and the secret, in connection strings, addresses, headers and JSON,
-/// whether escaped or encoded.
-pub(super) const SEPARATOR: &str = r"(?:&quot;|\\u0022|[\x22'\\])*\s*(?:=|:|%(?:25)*3[dDaA]|\\u003[dD]|&#61;|&#x3[dD];)\s*(?:&quot;|\\u0022|%(?:25)*22)?";
+/// whether escaped or encoded. Blanks may be escapes too.
+pub(super) const SEPARATOR: &str = r"(?:&quot;|\\u0022|[\x22'\s]|\\+[rnt]|\\)*(?:=|:|%(?:25)*3[dDaA]|\\u003[dD]|&#61;|&#x3[dD];)(?:\s|\\+[rnt])*(?:&quot;|\\u0022|%(?:25)*22)?";
 
 /// A secret's value: in quotes, with spaces up to a semicolon, or up to where a word ends.
 pub(super) const VALUE: &str = r"\\+\x22(?:[^\x22\\]|\\+[^\x22\\])*(?:\\+\x22)?|\x22[^\x22]*\x22?|'[^'\r\n]*'?|\{[^}\r\n]*\}?|[^\s;\x22]+(?: [^\s;\x22=]+){1,4};|[^\s;\x22<>&]+";
 
 /// Where an address itself lets anyone write.
-pub(super) const WEBHOOK_HOSTS: &str = r"hooks\.slack\.com|[\w-]+\.webhook\.office\.com|outlook\.office(?:365)?\.com(?:\\?/|%(?:25)*2f)webhook|[\w.-]+\.logic\.azure\.com|[\w.-]+\.powerplatform\.com|discord(?:app)?\.com(?:\\?/|%(?:25)*2f)api(?:\\?/|%(?:25)*2f)webhooks|events\.pagerduty\.com(?:\\?/|%(?:25)*2f)integration";
+pub(super) const WEBHOOK_HOSTS: &str = r"hooks\.slack\.com|[\w-]+\.webhook\.office\.com|outlook\.office(?:365)?\.com(?:\\*/|%(?:25)*2f)webhook|[\w.-]+\.logic\.azure\.com|[\w.-]+\.powerplatform\.com|discord(?:app)?\.com(?:\\*/|%(?:25)*2f)api(?:\\*/|%(?:25)*2f)webhooks|events\.pagerduty\.com(?:\\*/|%(?:25)*2f)integration";
 
 /// Names of secrets without what separates their words.
 const NAMES: [&str; 37] = [
