@@ -1,6 +1,6 @@
 //! Names and values in a text: `Pipeline: ingest` on a line of its own, or `*Pipeline:*` before one.
 
-use std::sync::LazyLock;
+use std::{cmp::Reverse, sync::LazyLock};
 
 use regex::Regex;
 
@@ -25,13 +25,21 @@ pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Adds the pairs in the members' texts as members.
+/// A text without its pairs.
+pub fn without(text: &str) -> String {
+    PAIR.replace_all(text, "").trim().to_owned()
+}
+
+/// Adds the pairs in the members' texts as members, first those of the text with the most: one alone
+/// may be a sentence.
 pub fn add_from_texts(fields: &mut Fields) {
-    let texts: Vec<String> = fields.iter().map(|field| field.text.clone()).collect();
-    let is_text = |text: &&String| text.contains([':', '=']) && !text.starts_with(['{', '[']);
-    for text in texts.iter().filter(is_text).take(50) {
-        for (name, value) in pairs(text) {
-            fields.add(name, value);
-        }
-    }
+    let is_text = |text: &&str| text.contains([':', '=']) && !text.starts_with(['{', '[']);
+    let texts = fields.iter().map(|field| field.text.as_str()).filter(is_text).take(50);
+    let mut found: Vec<Vec<(String, String)>> = texts.map(owned).collect();
+    found.sort_by_key(|pairs| Reverse(pairs.len()));
+    found.iter().flatten().for_each(|(name, value)| fields.add(name, value));
+}
+
+fn owned(text: &str) -> Vec<(String, String)> {
+    pairs(text).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

@@ -29,7 +29,10 @@ pub fn report(text: &str) -> Report {
         pairs::pairs(text).for_each(|(name, value)| fields.add(name, value));
     }
     let mut report = flat::of_fields(if is_object { "brokenJson" } else { "text" }, &fields);
-    if report.text.is_empty() || !is_object {
+    if report.text.is_empty() && !is_object {
+        report.text = masked(&pairs::without(text));
+    }
+    if report.text.is_empty() || !is_object && fields.get(&["error", "errormessage"]).is_some() {
         report.text = masked(text);
     }
     report
