@@ -68,7 +68,7 @@ pub(super) fn codes(text: &str) -> Vec<String> {
         .collect();
     named.reverse();
     // An HRESULT and zero are no codes that anyone knows.
-    let is_code = |code: &String| !code.starts_with('-') && code.trim_matches('0') != "";
+    let is_code = |code: &String| !code.starts_with('-') && !code.trim_matches('0').is_empty();
     let (words, numbers): (Vec<_>, Vec<_>) =
         named.into_iter().filter(is_code).partition(|code| code.contains(char::is_alphabetic));
     let mut all: Vec<String> = Vec::new();

@@ -43,3 +43,23 @@ pub fn add_from_texts(fields: &mut Fields) {
 fn owned(text: &str) -> Vec<(String, String)> {
     pairs(text).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_names_at_the_beginning_of_a_line_are_pairs() {
+        let text = "*Pipeline:* `ingest`\n> Run ID: *7*\n- error_message = it broke: badly\n\
+                    It said: nothing\nthe pipeline: x\n*Environment:*\nprod";
+        let found: Vec<_> = pairs(text).collect();
+        let expected = [
+            ("Pipeline", "ingest"),
+            ("Run ID", "7"),
+            ("error_message", "it broke: badly"),
+            ("Environment", "prod"),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(without("Status: Failed\nIt broke"), "It broke");
+    }
+}
