@@ -110,6 +110,7 @@ fn activities(report: &Report, found: &Found) -> Vec<String> {
     {
         activities.insert(0, own);
     }
+    activities.dedup();
     activities
 }
 
@@ -147,7 +148,9 @@ fn retry(report: &Report, found: &Found, code: Option<&Code>) -> Option<Retry> {
         _ => None,
     };
     let is_over = report.condition == Condition::Resolved;
-    code.map(|code| code.retry).or(of_status).or(of_type).filter(|_| !is_over)
+    let is_refused = found.status.is_some_and(|status| matches!(status, 401 | 403 | 404));
+    let of_code = code.map(|code| if is_refused { Retry::Useless } else { code.retry });
+    of_code.or(of_status).or(of_type).filter(|_| !is_over)
 }
 
 fn duration(report: &Report) -> Option<f64> {

@@ -88,3 +88,51 @@ pub fn recognized(text: &str) -> Option<&'static Code> {
     let found = CODES.by_text.iter().find(|(part, _)| text.contains(part.as_str()));
     found.map(|(_, place)| &CODES.all[*place])
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::HashSet;
+
+    use time::macros::datetime;
+    use url::Url;
+
+    use super::*;
+    use crate::alerts::{intake, severity::Rules};
+
+    #[test]
+    fn each_message_leads_to_its_code() {
+        for code in all() {
+            let now = datetime!(2026-12-01 07:00 UTC);
+            let body =
+                serde_json::json!({"pipeline": "p", "errorMessage": code.message}).to_string();
+            let incident = intake::read(body.as_bytes(), now, &Rules::default()).remove(0);
+            assert_eq!(incident.help, Some(code.help()), "{} {:?}", code.code, incident.cause.code);
+            assert_eq!(incident.cause.retry, Some(code.retry), "{}", code.code);
+            assert!(incident.cause.code.is_some(), "{}", code.code);
+        }
+    }
+
+    #[test]
+    fn a_name_is_of_one_code() {
+        let mut names = HashSet::new();
+        for code in all() {
+            for name in code.aliases.iter().chain([&code.code]).chain(&code.texts) {
+                assert!(names.insert(name.to_lowercase()), "{name} is there twice");
+            }
+        }
+        assert!(all().len() >= 40);
+    }
+
+    #[test]
+    fn each_code_says_what_to_do_and_where_it_is_documented() {
+        for code in all() {
+            let source = Url::parse(&code.source).unwrap();
+            assert_eq!(source.scheme(), "https", "{}", code.code);
+            for text in [&code.explanation, &code.next_step] {
+                assert!(text.ends_with('.') && (20..300).contains(&text.len()), "{}", code.code);
+            }
+            assert!(code.texts.iter().all(|text| text.len() >= 10), "{}", code.code);
+        }
+    }
+}

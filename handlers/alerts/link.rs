@@ -20,10 +20,10 @@ const LONGEST: usize = 3000;
 /// An ARM id of a factory or a workspace.
 static RESOURCE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
-        r"(?i-u:/subscriptions/)(?<subscription>[^/?&\s]{1,90})",
-        r"(?i-u:/resourceGroups/)(?<group>[^/?&\s]{1,90})",
+        r"(?i-u:/subscriptions/)(?<subscription>[^/?&\s]+)",
+        r"(?i-u:/resourceGroups/)(?<group>[^/?&\s]+)",
         r"(?i-u:/providers/microsoft\.)(?<kind>(?i-u:datafactory/factories|synapse/workspaces))/",
-        r"(?<name>[^/?&#\s\x22']{1,90})",
+        r"(?<name>[^/?&#\s\x22']+)",
     ))
     .expect("the pattern is constant, and a test uses it")
 });

@@ -11,12 +11,12 @@ fn pattern(text: &str) -> Regex {
 
 /// `ErrorCode=UserErrorX`, `ErrorCode: 'PathNotFound'`, `errorCode":"BadRequest"`.
 static CODE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i-u:error[ _]?code)[\x22']?\s*[:=]\s*[\x22']?(?<code>-?\w[\w.-]{1,99})")
+    pattern(r"(?i-u:error[ _]?code)[\x22']?\s*[:=]\s*[\x22']?(?<code>-?\w[\w.-]+)")
 });
 /// Numbers of SQL Server, as its client and its tools write them.
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"SqlErrorNumber=(?<number>\d{1,6})|\bMsg (?<message>\d{1,6}), Level|\(Microsoft SQL Server, Error: (?<tool>\d{1,6})\)|SQL Error \[(?<other>\d{1,6})\]",
+        r"SqlErrorNumber=(?<number>-?\d{1,6})|\bMsg (?<message>\d{1,6}), Level|\(Microsoft SQL Server, Error: (?<tool>\d{1,6})\)|SQL Error \[(?<other>\d{1,6})\]",
     )
 });
 /// Codes of data flows.
@@ -32,7 +32,7 @@ static REQUEST: LazyLock<Regex> = LazyLock::new(|| {
 });
 static STATUS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i-u:http ?status ?code|status code|status|http|error)(?: ?[:=-]| is)? ?[\x22'(]{0,2}(?<status>[1-5]\d\d|[A-Z][A-Za-z]{1,40})\b|\((?<number>[45]\d\d)\)",
+        r"(?i-u:http ?status ?code|status code|status|http|error)(?: ?[:=-]| is)? ?[\x22'(]{0,2}(?<status>[1-5]\d\d|[A-Z][A-Za-z]+)\b|\((?<number>[45]\d\d)\)",
     )
 });
 /// Where the part begins that only a service's support reads.
@@ -68,7 +68,7 @@ pub(super) fn codes(text: &str) -> Vec<String> {
         .collect();
     named.reverse();
     // An HRESULT and zero are no codes that anyone knows.
-    let is_code = |code: &String| !code.starts_with('-') && code.trim_matches('0') != "";
+    let is_code = |code: &String| !code.starts_with('-') && !code.trim_matches('0').is_empty();
     let (words, numbers): (Vec<_>, Vec<_>) =
         named.into_iter().filter(is_code).partition(|code| code.contains(char::is_alphabetic));
     let mut all: Vec<String> = Vec::new();

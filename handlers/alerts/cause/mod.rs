@@ -8,9 +8,6 @@ mod find;
 mod tests;
 mod text;
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use serde_json::Value;
 
 use super::codes;
@@ -35,18 +32,18 @@ pub struct Found {
     pub request_id: Option<String>,
 }
 
-/// What stands before the error of an activity, with the activity's name.
-static AROUND: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    [
-        r"^(?:Error: ?)?Operation on target (?<name>[^\r\n]{1,260}?) failed:\s*",
-        r"^Activity failed because an inner activity failed; Inner activity name: (?<name>[^\r\n]{1,260}?), Error:\s*",
-        r"^Activity (?<name>[\w .'-]{1,260}?) failed:\s*",
-        r"^Job failed due to reason:\s*(?:at (?:Source|Sink|[A-Z]\w+) '(?<name>[^'\r\n]{1,260})'(?:\([^)\r\n]*\))?:\s*)?",
-        r"^at (?:Source|Sink) '(?<name>[^'\r\n]{1,260})'(?:\([^)\r\n]*\))?:\s*",
-    ]
-    .map(|pattern| Regex::new(pattern).expect("the patterns are constants, and a test uses them"))
-    .into()
-});
+/// What stands around an activity's name before its error.
+const AROUND: [(&str, &str); 6] = [
+    ("Operation on target ", " failed:"),
+    ("Activity failed because an inner activity failed; Inner activity name: ", ", Error:"),
+    ("at Source '", "'"),
+    ("at Sink '", "'"),
+    ("at Join '", "'"),
+    ("at Derive '", "'"),
+];
+
+/// The longest name of an activity, in bytes.
+const LONGEST_NAME: usize = 260;
 
 /// Reads a text; `code` is what stands apart from it.
 pub fn find(text: &str, code: Option<&str>) -> Found {
@@ -80,13 +77,12 @@ fn peel(text: &str, found: &mut Found) -> String {
 }
 
 fn peeled(text: &str, found: &mut Found) -> Option<String> {
-    for pattern in AROUND.iter() {
-        if let Some(around) = pattern.captures(text) {
-            let name = around.name("name").map(|name| name.as_str().trim().to_owned());
-            found.activities.extend(name.filter(|name| !name.is_empty()));
-            let rest = text[around[0].len()..].trim().to_owned();
-            return Some(rest).filter(|rest| !rest.is_empty());
-        }
+    if let Some((name, rest)) = AROUND.iter().find_map(|around| between(text, around)) {
+        found.activities.push(name.to_owned());
+        return Some(rest.to_owned());
+    }
+    if let Some(rest) = text.strip_prefix("Job failed due to reason:") {
+        return Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty());
     }
     let object = find::object(text)?;
     let inner = described(&object, found)?;
@@ -94,13 +90,29 @@ fn peeled(text: &str, found: &mut Found) -> Option<String> {
     Some(readable(&inner)).filter(|inner| inner.len() < text.len())
 }
 
+/// The name and the error after it.
+fn between<'a>(text: &'a str, (before, after): &(&str, &str)) -> Option<(&'a str, &'a str)> {
+    let text = text.strip_prefix(before)?;
+    let end = text.find(after).filter(|end| (1..=LONGEST_NAME).contains(end))?;
+    let (name, rest) = (text[..end].trim(), &text[end + after.len()..]);
+    let rest = rest.trim_start();
+    // Data flows say on which line of their script: (Line 12/Col 3):
+    let rest = match rest.strip_prefix("(Line ").and_then(|rest| rest.split_once(')')) {
+        Some((_, rest)) => rest,
+        None => rest,
+    };
+    let rest = rest.trim_start_matches([':', ' ', '\n']);
+    (!name.is_empty() && !rest.is_empty() && !name.contains('\n')).then_some((name, rest))
+}
+
 /// An error object's message; its code and target are taken.
 fn described(object: &Value, found: &mut Found) -> Option<String> {
-    let member = |names: &[&str]| {
-        let members = object.as_object()?.iter();
-        let mut texts = members.filter(|(name, _)| names.contains(&name.to_lowercase().as_str()));
-        texts.find_map(|(_, value)| find::plain(value))
+    let object = object.as_object()?;
+    let named = |name: &str| {
+        let mut members = object.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        members.find_map(|(_, value)| find::plain(value))
     };
+    let member = |names: &[&str]| names.iter().find_map(|name| named(name));
     if let Some(inner) = ["error", "Error"].iter().find_map(|name| object.get(*name)) {
         return if inner.is_object() { described(inner, found) } else { find::plain(inner) };
     }

@@ -9,7 +9,7 @@ use regex::{Captures, Regex};
 static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"&(?<named>amp|lt|gt|quot|apos|nbsp);|&#(?<number>\d{1,7});|&#[xX](?<hex>[0-9a-fA-F]{1,6});",
-        r"|\\u(?<code>[0-9a-fA-F]{4})|(?<line>(?:\\r)?\\n)(?-u:\b)?|(?<quote>\\+[\x22'])",
+        r"|\\+u(?<code>[0-9a-fA-F]{4})|(?<line>(?:\\r)?\\n)|(?<quote>\\+[\x22'])",
     ))
     .expect("the pattern is constant, and a test uses it")
 });

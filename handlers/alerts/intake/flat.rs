@@ -30,7 +30,7 @@ const ROOT: [&str; 6] = [
 ];
 const ACTIVITY: [&str; 6] =
     ["failedactivity", "failedactivityname", "activityname", "activity", "error.target", "target"];
-const CODE: [&str; 5] = ["errorcode", "error.code", "failurecode", "statuscode", "exceptiontype"];
+const CODE: [&str; 4] = ["errorcode", "error.code", "failurecode", "exceptiontype"];
 const TEXT: [&str; 18] = [
     "errormessage",
     "error.message",
@@ -62,9 +62,23 @@ const AT: [&str; 9] = [
     "time",
     "datetime",
 ];
-const STARTED: [&str; 5] =
-    ["runstart", "executionstarttime", "starttime", "start", "activityrunstart"];
-const ENDED: [&str; 5] = ["runend", "executionendtime", "endtime", "end", "activityrunend"];
+const STARTED: [&str; 6] = [
+    "runstart",
+    "executionstarttime",
+    "starttime",
+    "start",
+    "activityrunstart",
+    "executionstarttimeutc",
+];
+const ENDED: [&str; 7] = [
+    "runend",
+    "executionendtime",
+    "endtime",
+    "end",
+    "activityrunend",
+    "executionfinishtime",
+    "executionfinishtimeutc",
+];
 const DURATION: [&str; 4] =
     ["duration", "durationinseconds", "durationseconds", "executionduration"];
 const MILLISECONDS: [&str; 2] = ["durationinms", "durationms"];
@@ -88,7 +102,11 @@ const LINK: [&str; 8] =
 const FACTS: [&str; 6] =
     ["triggername", "triggertype", "triggertime", "schemaname", "action", "activitytype"];
 /// Who is written to concerns nobody who reads it; a payload's envelope tells nothing.
-const UNTOLD: [&str; 14] = [
+const UNTOLD: [&str; 18] = [
+    "id",
+    "islatest",
+    "isrootrun",
+    "lastupdated",
     "receiver",
     "recipient",
     "mail",

@@ -48,3 +48,48 @@ pub fn seconds(text: &str) -> Option<f64> {
     };
     (0.0..1e9).contains(&seconds).then_some(seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_services_write_them() {
+        for (text, at) in [
+            ("2026-12-01T05:04:10Z", datetime!(2026-12-01 05:04:10 UTC)),
+            ("2026-12-01T05:04:10.1234567Z", datetime!(2026-12-01 05:04:10.1234567 UTC)),
+            ("2026-12-01T05:04:10.5", datetime!(2026-12-01 05:04:10.5 UTC)),
+            ("2026-12-01 05:04:10", datetime!(2026-12-01 05:04:10 UTC)),
+            ("2026-12-01T06:04:10+01:00", datetime!(2026-12-01 05:04:10 UTC)),
+            ("12/1/2026 5:04:10 PM", datetime!(2026-12-01 17:04:10 UTC)),
+            ("12/01/2026 17:04:10", datetime!(2026-12-01 17:04:10 UTC)),
+        ] {
+            assert_eq!(time(text), Some(at), "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "@utcnow()",
+            "2026-13-01T00:00:00Z",
+            "1/2",
+            "9999-12-31T23:59:59-01:00",
+            "ü",
+        ] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_seconds_or_a_span() {
+        for (text, is) in
+            [("250", Some(250.0)), ("00:04:10.5", Some(250.5)), ("1.00:00:01", Some(86_401.0))]
+        {
+            assert_eq!(seconds(text), is, "{text}");
+        }
+        for text in ["", "-1", "NaN", "inf", "1e300", "1:2", "a:b:c"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

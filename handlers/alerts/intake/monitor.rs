@@ -42,10 +42,8 @@ fn report(alert: &Value, row: Option<&Value>) -> Report {
         condition: if is_resolved { Condition::Resolved } else { Condition::Fired },
         severity: text("severity").or(custom.severity),
         title: text("alertRule").or(custom.title),
-        pipeline: custom
-            .pipeline
-            .or_else(|| dimension(context, "Name"))
-            .or_else(|| dimension(context, "PipelineName")),
+        pipeline: custom.pipeline.or_else(|| pipeline(context)),
+        activity: custom.activity.or_else(|| named_by(context, "Activity")),
         factory: targets(essentials).find_map(link::factory_of).or(custom.factory),
         code: custom.code,
         failure_type: custom
@@ -98,7 +96,10 @@ fn sentence(condition: &Value) -> String {
 fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(masked(text)),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        // A count is written as 3.0.
+        Value::Number(_) | Value::Bool(_) => {
+            Some(value.to_string().trim_end_matches(".0").to_owned())
+        }
         _ => None,
     }
 }
@@ -111,6 +112,17 @@ fn dimensions(context: &Value) -> impl Iterator<Item = (String, String)> {
 
 fn dimension(context: &Value, name: &str) -> Option<String> {
     dimensions(context).find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+fn pipeline(context: &Value) -> Option<String> {
+    let named = ["PipelineName", "Pipeline"].iter().find_map(|name| dimension(context, name));
+    named.or_else(|| named_by(context, "Pipeline"))
+}
+
+/// The dimension `Name` of a metric that counts such things: pipelines, activities or triggers.
+fn named_by(context: &Value, what: &str) -> Option<String> {
+    let mut metrics = conditions(context).filter_map(|condition| condition["metricName"].as_str());
+    metrics.any(|metric| metric.starts_with(what)).then(|| dimension(context, "Name"))?
 }
 
 fn targets(essentials: &Value) -> impl Iterator<Item = &str> {

@@ -10,7 +10,7 @@ use crate::alerts::mask::masked;
 
 /// A member's name where one may begin: after a brace or after the value before.
 static NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"[{,]\s*"([A-Za-z@][\w .:@-]{0,60})"\s*:\s*"#)
+    Regex::new(r#"[{,]\s*"([A-Za-z@][A-Za-z0-9_ .:@-]{0,60})"\s*:\s*"#)
         .expect("the pattern is constant, and a test uses it")
 });
 
@@ -29,7 +29,10 @@ pub fn report(text: &str) -> Report {
         pairs::pairs(text).for_each(|(name, value)| fields.add(name, value));
     }
     let mut report = flat::of_fields(if is_object { "brokenJson" } else { "text" }, &fields);
-    if report.text.is_empty() || !is_object {
+    if report.text.is_empty() && !is_object {
+        report.text = masked(&pairs::without(text));
+    }
+    if report.text.is_empty() || !is_object && fields.get(&["error", "errormessage"]).is_some() {
         report.text = masked(text);
     }
     report
@@ -72,12 +75,13 @@ fn balance(text: &str) -> i64 {
     text.bytes().map(|byte| i64::from(byte == b'{') - i64::from(byte == b'}')).sum()
 }
 
-/// A value without its quotes and what ends the object.
+/// A value without its own quotes and what ends the object.
 fn value(text: &str) -> &str {
     let text = text.trim();
     match text.strip_prefix('"') {
         Some(text) => {
-            text.trim_end_matches(['}', ']', ' ', '\r', '\n', '\t']).trim_end_matches('"')
+            let text = text.trim_end_matches(['}', ']', ' ', '\r', '\n', '\t']);
+            text.strip_suffix('"').unwrap_or(text)
         }
         None => text.trim_end_matches(['}', ']', ' ', '\r', '\n', '\t', ',']),
     }
@@ -87,4 +91,55 @@ fn value(text: &str) -> &str {
 fn unescaped(text: &str) -> String {
     let quoted = format!("\"{text}\"");
     serde_json::from_str(&quoted).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> (Option<String>, Option<String>, String) {
+        let report = report(text);
+        (report.pipeline, report.run_id, report.text)
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn members_around_a_pasted_text_are_found() {
+        for (text, error) in [
+            ("say \"no\"", "say \"no\""),
+            ("line one\nline \"two\"\n", "line one\nline \"two\"\n"),
+            ("{\"Message\":\"a\",\"runId\":\"other\"}", "{\"Message\":\"a\",\"runId\":\"other\"}"),
+            ("C:\\temp\\new \"x\"", "C:\\temp\\new \"x\""),
+            ("a, \"b\", c", "a, \"b\", c"),
+        ] {
+            let body = format!(
+                "{{\"pipeline\": \"p\", \"errorMessage\" : \"{text}\" ,\n \"runId\":\"r\"}}"
+            );
+            assert_eq!(found(&body), (some("p"), some("r"), error.to_owned()), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_is_missing_costs_only_what_is_missing() {
+        let found = found("{\"pipeline\":\"p\",\"runId\":\"r\",\"error\":\"it bro");
+        assert_eq!(found, (some("p"), some("r"), "it bro".to_owned()));
+    }
+
+    #[test]
+    fn a_brace_that_is_never_closed_swallows_nothing() {
+        let found =
+            found("{\"error\":\"expected { but \"x\"\",\"pipeline\":\"p\",\"runId\":\"r\"}");
+        assert_eq!((found.0, found.1), (some("p"), some("r")));
+        assert!(found.2.contains("expected {"), "{}", found.2);
+    }
+
+    #[test]
+    fn numbers_and_blanks_are_values() {
+        let report = report("{\"pipeline\":\"p\" \"x\", \"durationInMs\": 1500, \"env\": prod }");
+        assert_eq!(report.duration, Some(1.5));
+        assert_eq!(report.environment.as_deref(), Some("prod"));
+    }
 }

@@ -15,7 +15,7 @@ pub use names::is_secret_name;
 /// What stands where a secret was.
 pub const MASK: &str = "***";
 
-/// A way to find secrets: `keep` and `end` are left, what is between them is a secret.
+/// A way to find secrets: the groups `keep` and `end` are left, `secret` between them is one.
 struct Rule {
     pattern: Regex,
     /// Whether what was found is a secret, where its place alone does not tell.
@@ -24,30 +24,52 @@ struct Rule {
 
 /// The rules, in the order in which they are applied.
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let separator = names::SEPARATOR;
-    let named = names::pattern();
-    let hosts = names::WEBHOOK_HOSTS;
-    let always: fn(&str) -> bool = |_| true;
-    [
-        (format!(r"(?s)(?<keep>{})(?<secret>.*?)(?<end>{}|\z)", pem("BEGIN"), pem("END")), always),
-        (r"(?<keep>)(?<secret>eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*){0,4})".to_owned(), always),
-        (format!(r"(?<keep>(?i-u:{hosts})(?::\d+)?(?:\\?/|%(?:25)*2[fF]))(?<secret>[^\s\x22'<>]+)"), always),
-        (r"(?<keep>(?i-u:authorization)[\x22'\\]*\s*[:=]\s*[\x22'\\]*(?:\w+\s+)?)(?<secret>[^\s\x22'\\,;<>]+)".to_owned(), always),
-        (r"(?<keep>(?i-u:bearer)\s+)(?<secret>[\w.~+/=-]{8,})".to_owned(), is_opaque),
-        (r"(?<keep>\w://[^\s/@\x22'<>?#:]*:)(?<secret>[^\s/@\x22'<>]+)(?<end>@)".to_owned(), always),
-        (r"(?<keep>(?i-u:https?)://)(?<secret>[^\s/@\x22'<>?#:]+)(?<end>@)".to_owned(), always),
-        (format!(r"(?<keep>{named}{separator})(?<secret>{})", names::VALUE), always),
-        (format!(r"(?<keep>{})(?<secret>{})", names::word_pattern(), names::VALUE), always),
-        (format!(r"(?<keep>(?i-u:[?&;]|%(?:25)*3f|%(?:25)*26|u0026)(?i-u:code|sig|key){separator})(?<secret>[^\s&\x22'<>;,]+)"), always),
-        (r"(?<keep>(?i-u:key|secret|token|signature|credential|password)s?\W{1,12}(?:(?i-u:is|was|value)\W{1,4})?)(?<secret>[\w+/-]{20,}={0,2})".to_owned(), is_random),
-    ]
-    .into_iter()
-    .map(|(pattern, applies)| Rule {
-        pattern: Regex::new(&pattern).expect("the patterns are constants, and a test uses them"),
-        applies,
-    })
-    .collect()
+    let mut rules = by_form();
+    rules.extend(by_name());
+    rules
 });
+
+/// Secrets that are told by what they look like or where they stand.
+fn by_form() -> Vec<Rule> {
+    let hosts = names::WEBHOOK_HOSTS;
+    let header = r"(?i-u:authorization)[\x22'\\]*\s*[:=]\s*[\x22'\\]*(?:\w+\s+)?";
+    vec![
+        always(&format!("(?s)(?<keep>{})(?<secret>.*?)(?<end>{}|\\z)", pem("BEGIN"), pem("END"))),
+        always(r"(?<keep>)(?<secret>eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*){0,4})"),
+        always(&format!(
+            r"(?<keep>(?i-u:{hosts})(?::\d+)?(?:\\*/|%(?:25)*2[fF]))(?<secret>[^\s\x22'<>]+)"
+        )),
+        always(&format!(r"(?<keep>{header})(?<secret>[^\s\x22'\\,;<>]+)")),
+        sometimes(r"(?<keep>(?i-u:bearer)\s+)(?<secret>[\w.~+/=-]{8,})", is_opaque),
+        // Of an address only the password is one, but a user alone is a token.
+        always(r"(?<keep>\w://[^\s/@\x22'<>?#:]*:)(?<secret>[^\s/@\x22'<>]+)(?<end>@)"),
+        always(r"(?<keep>(?i-u:https?)://)(?<secret>[^\s/@\x22'<>?#:]+)(?<end>@)"),
+    ]
+}
+
+/// Secrets that are told by their names.
+fn by_name() -> Vec<Rule> {
+    let separator = names::SEPARATOR;
+    let (named, word, member) = (names::pattern(), names::word_pattern(), names::member_pattern());
+    let begin = "(?i-u:[?&;]|%(?:25)*3f|%(?:25)*26|u0026)(?i-u:code|sig|key)";
+    let spoken = r"(?i-u:key|secret|token|signature|credential|password)s?\W{1,12}(?:(?i-u:is|was|value)\W{1,4})?";
+    vec![
+        always(&format!("(?<keep>{named}{separator})(?<secret>{})", names::VALUE)),
+        always(&format!("(?<keep>{member}{separator})(?<secret>{})", names::MEMBER)),
+        always(&format!("(?<keep>{word})(?<secret>{})", names::MEMBER)),
+        always(&format!(r"(?<keep>{begin}{separator})(?<secret>[^\s&\x22'<>;,]+)")),
+        sometimes(&format!(r"(?<keep>{spoken})(?<secret>[\w+/-]{{20,}}={{0,2}})"), is_random),
+    ]
+}
+
+fn always(pattern: &str) -> Rule {
+    sometimes(pattern, |_| true)
+}
+
+fn sometimes(pattern: &str, applies: fn(&str) -> bool) -> Rule {
+    let pattern = Regex::new(pattern).expect("the patterns are constants, and a test uses them");
+    Rule { pattern, applies }
+}
 
 fn pem(part: &str) -> String {
     format!(r"-----{part} [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")

@@ -92,6 +92,8 @@ fn what_tells_nothing_secret_stays() {
 fn what_surrounds_a_secret_stays() {
     let text = "Server=a;Password=my pass word;User ID=sa;AccountKey=abc==;x=1";
     assert_eq!(masked(text), "Server=a;Password=***;User ID=sa;AccountKey=***;x=1");
+    assert_eq!(masked("Password=Tr0ub4dor&3<x>;Encrypt=true"), "Password=***;Encrypt=true");
+    assert_eq!(masked("pwd=Tr0ub4dor&3<x>"), "pwd=***");
     assert_eq!(masked("https://u:p@h/x?sig=1%2B2&se=3"), "https://u:***@h/x?sig=***&se=3");
 }
 
