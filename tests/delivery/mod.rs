@@ -11,9 +11,10 @@ use lakehand::{
     alerts::{
         choose::When,
         deliver::{
-            Mail, Message, Outcome, Outside, Sender,
+            Message, Outcome, Outside, Sender,
             channel::{Channel, Email, Pace, Smtp, Target, Tls, Via},
         },
+        render::email::Mail,
     },
     settings::{Credential, Secret},
     stores::{Fault, StoreError, tokens::Token},

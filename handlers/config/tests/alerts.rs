@@ -4,8 +4,9 @@ use super::{ROUTE, assert_problems, parse_with};
 use crate::{
     alerts::{
         choose::Property,
-        deliver::channel::{Access, Envelope, Method, Occasion, Target, Tls, Via},
+        deliver::channel::{Access, Method, Occasion, Target, Tls, Via},
         incident::{Incident, Severity},
+        render::teams::Envelope,
     },
     config::Alerts,
 };
