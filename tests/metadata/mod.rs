@@ -1,5 +1,6 @@
 //! The metadata API: through real workers on a real lake.
 
+mod between;
 mod datasets;
 mod marks;
 mod months;

@@ -24,7 +24,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use crate::stores::{cosmos, local};
 
-const NOW: OffsetDateTime = datetime!(2026-12-01 06:00 UTC);
+pub(super) const NOW: OffsetDateTime = datetime!(2026-12-01 06:00 UTC);
 
 /// The embedded store, and the folder it goes with.
 pub(super) fn embedded() -> (TempDir, Arc<dyn Documents>) {
@@ -38,17 +38,17 @@ pub(super) async fn emulated() -> Arc<dyn Documents> {
     Arc::new(cosmos::documents().await)
 }
 
-fn table() -> Checked {
+pub(super) fn table() -> Checked {
     let watermark = json!({"column": "n", "type": "bigint", "start": "0"});
     let Value::Object(body) = json!({"table": "t", "watermark": watermark}) else { panic!() };
     checked("t", spec_of(body).unwrap()).unwrap()
 }
 
-fn request(run: &str) -> Request {
+pub(super) fn request(run: &str) -> Request {
     serde_json::from_value(json!({"runId": run, "upper": "1000"})).unwrap()
 }
 
-fn rows(max: u64) -> Commit {
+pub(super) fn rows(max: u64) -> Commit {
     Commit { rows_read: Some(1), max: Some(json!(max)), output: None }
 }
 

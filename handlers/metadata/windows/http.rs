@@ -19,7 +19,7 @@ use super::{
     model::{Purpose, State as Known, Window},
     requests::{Commit, Failure, Request, Setting},
     rules,
-    store::{Done, Windows},
+    store::{Done, Marked, Windows},
 };
 use crate::{
     app::App,
@@ -247,6 +247,6 @@ pub async fn set_mark(
         preconditions.check(Some(etag.unwrap_or(&none)))?;
         rules::set_mark(state, value.clone(), now)
     };
-    let (state, etag) = app.windows(&id).set(decide).await?;
+    let Marked { state, etag, .. } = app.windows(&id).set(decide).await?;
     Ok(mark_of(id, state, etag))
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    metadata::tables::rules::Checked,
+    metadata::tables::{rules::Checked, value::Value},
     stores::{
         Condition, ETag, Fault, Page, StoreError,
         documents::{self, Collection, Document, Documents, Filter, Key, Order, Query},
@@ -48,6 +48,17 @@ pub struct Done {
     pub state: State,
     /// The window.
     pub window: Window,
+    /// Whether anything was changed.
+    pub is_changed: bool,
+}
+
+/// A table's state after its mark was to be set.
+#[derive(Clone, Debug)]
+pub struct Marked {
+    /// The state.
+    pub state: State,
+    /// Its version; `None` if nothing was ever written.
+    pub etag: Option<ETag>,
     /// Whether anything was changed.
     pub is_changed: bool,
 }
@@ -236,7 +247,7 @@ impl Windows<'_> {
             if let Some(last) = state.last.as_ref().filter(|_| next.last != state.last) {
                 self.put(last, &Condition::Always).await?;
             }
-            if self.write(&next, etag).await? {
+            if self.write(&next, etag).await?.is_some() {
                 return Ok(Done { state: next, window, is_changed: true });
             }
         }
@@ -250,19 +261,41 @@ impl Windows<'_> {
     pub async fn set(
         &self,
         decide: impl Fn(&State, Option<&ETag>) -> Result<State, Error> + Send + Sync,
-    ) -> Result<(State, Option<ETag>), Error> {
+    ) -> Result<Marked, Error> {
         for _ in 0..TRIES {
             let (state, etag) = self.state().await?;
             let next = decide(&state, etag.as_ref())?;
-            if next == state || self.write(&next, etag).await? {
-                return Ok(self.state().await?);
+            if next == state {
+                return Ok(Marked { state, etag, is_changed: false });
+            }
+            if let Some(etag) = self.write(&next, etag).await? {
+                return Ok(Marked { state: next, etag: Some(etag), is_changed: true });
             }
         }
         Err(self.busy("set the mark of"))
     }
 
-    /// Writes the state over the version that was read; `false` if it is another one by now.
-    async fn write(&self, state: &State, etag: Option<ETag>) -> Result<bool, StoreError> {
+    /// Sets the mark that somebody else kept. One that is there stays unless it is to be replaced,
+    /// also one that a commit sets at this moment.
+    ///
+    /// # Errors
+    /// `Conflict` while a window is open, or the store's failure.
+    pub async fn import(
+        &self,
+        value: &Value,
+        replace: bool,
+        now: OffsetDateTime,
+    ) -> Result<Marked, Error> {
+        self.set(|state, _| match state.mark {
+            Some(_) if !replace => Ok(state.clone()),
+            _ => rules::set_mark(state, Some(value.clone()), now),
+        })
+        .await
+    }
+
+    /// Writes the state over the version that was read and returns its own; `None` if it is another
+    /// one by now.
+    async fn write(&self, state: &State, etag: Option<ETag>) -> Result<Option<ETag>, StoreError> {
         let condition = etag.map_or(Condition::Absent, Condition::Matches);
         let key = self.key(STATE);
         let body = documents::body_of(&key, state)?;
@@ -274,7 +307,7 @@ impl Windows<'_> {
         let key = self.key(&window.id);
         let body = documents::body_of(&key, window)?;
         let put = self.documents.put(Collection::Windows, &key, &body, condition, Some(KEPT));
-        won(put.await)
+        Ok(won(put.await)?.is_some())
     }
 
     async fn stored(&self, id: &str) -> Result<Option<Document<Window>>, StoreError> {
@@ -304,10 +337,10 @@ impl Windows<'_> {
     }
 }
 
-fn won(put: Result<ETag, StoreError>) -> Result<bool, StoreError> {
+fn won(put: Result<ETag, StoreError>) -> Result<Option<ETag>, StoreError> {
     match put {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.fault, Fault::Changed | Fault::AlreadyExists) => Ok(false),
+        Ok(etag) => Ok(Some(etag)),
+        Err(error) if matches!(error.fault, Fault::Changed | Fault::AlreadyExists) => Ok(None),
         Err(error) => Err(error),
     }
 }

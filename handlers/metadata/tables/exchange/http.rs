@@ -30,7 +30,7 @@ use crate::{
             rules::{self, Checked},
             store::{Outcome, Tables},
         },
-        windows::{rules::set_mark, store::Windows},
+        windows::store::Windows,
     },
 };
 
@@ -182,13 +182,11 @@ async fn mark(
         Err(reason) => return Ok(refused(Some(id), vec![reason])),
     };
     let windows = Windows { documents: &*app.documents, table: &id };
-    let (before, _) = windows.state().await?;
-    if before.mark.is_some() && !request.replace {
+    let done = windows.import(&value, request.replace, OffsetDateTime::now_utc()).await?;
+    if !done.is_changed {
         let notes = vec!["it has a mark already; \"replace\": true sets it anew".to_owned()];
         return Ok(Imported { id: Some(id), result: "kept", notes });
     }
-    let now = OffsetDateTime::now_utc();
-    windows.set(|state, _| set_mark(state, Some(value.clone()), now)).await?;
     Ok(Imported { id: Some(id), result: "marked", notes: Vec::new() })
 }
 
