@@ -128,7 +128,7 @@ async fn an_import_does_not_take_back_what_a_commit_sets_meanwhile() {
             }
         });
         let windows = Windows { documents: &between, table: "t" };
-        let done = windows.import(&value, replace, NOW).await.unwrap();
+        let done = windows.import("n", &value, replace, NOW).await.unwrap();
         assert_eq!(done.is_changed, replace);
         assert_eq!(done.state.mark.as_ref().unwrap().value.text(), wanted);
         let (state, etag) = windows.state().await.unwrap();

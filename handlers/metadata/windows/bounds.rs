@@ -118,6 +118,14 @@ pub fn live(
 /// The mark, or where the first window begins.
 fn lower(watermark: &Checkpoint, state: &State, id: &str) -> Result<Option<Value>, Error> {
     let Some(mark) = &state.mark else { return Ok(watermark.start.clone()) };
+    if let Some(was) = mark.column.as_ref().filter(|was| **was != watermark.column) {
+        let detail = format!(
+            "the mark of {id} is of the column {was}, and its watermark is {} by now; set the mark \
+             anew",
+            watermark.column
+        );
+        return Err(Error::conflict(detail, mark));
+    }
     if mark.value.kind() == watermark.kind {
         return Ok(Some(mark.value.clone()));
     }

@@ -245,7 +245,7 @@ pub async fn set_mark(
     let none = ETag::new("none");
     let decide = |state: &Known, etag: Option<&ETag>| {
         preconditions.check(Some(etag.unwrap_or(&none)))?;
-        rules::set_mark(state, value.clone(), now)
+        rules::set_mark(state, &watermark.column, value.clone(), now)
     };
     let Marked { state, etag, .. } = app.windows(&id).set(decide).await?;
     Ok(mark_of(id, state, etag))

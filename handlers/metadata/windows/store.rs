@@ -282,13 +282,14 @@ impl Windows<'_> {
     /// `Conflict` while a window is open, or the store's failure.
     pub async fn import(
         &self,
+        column: &str,
         value: &Value,
         replace: bool,
         now: OffsetDateTime,
     ) -> Result<Marked, Error> {
         self.set(|state, _| match state.mark {
             Some(_) if !replace => Ok(state.clone()),
-            _ => rules::set_mark(state, Some(value.clone()), now),
+            _ => rules::set_mark(state, column, Some(value.clone()), now),
         })
         .await
     }

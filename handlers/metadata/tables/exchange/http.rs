@@ -182,7 +182,8 @@ async fn mark(
         Err(reason) => return Ok(refused(Some(id), vec![reason])),
     };
     let windows = Windows { documents: &*app.documents, table: &id };
-    let done = windows.import(&value, request.replace, OffsetDateTime::now_utc()).await?;
+    let now = OffsetDateTime::now_utc();
+    let done = windows.import(&watermark.column, &value, request.replace, now).await?;
     if !done.is_changed {
         let notes = vec!["it has a mark already; \"replace\": true sets it anew".to_owned()];
         return Ok(Imported { id: Some(id), result: "kept", notes });

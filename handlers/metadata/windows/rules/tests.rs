@@ -8,7 +8,11 @@ use super::{
 };
 use crate::metadata::{
     http::time::write_time,
-    tables::rules::{Checked, checked, spec_of},
+    tables::{
+        kind::Kind,
+        rules::{Checked, checked, spec_of},
+        value::Value,
+    },
     windows::{
         model::{Purpose, Status},
         requests::{Commit, Failure},
@@ -262,6 +266,27 @@ fn a_mark_of_another_type_is_not_guessed_at() {
     assert_eq!(opened.window.lower.as_deref(), Some("10"));
     let error = open(&table("date"), &state, &by("r1"), None, NOW, "w1").unwrap_err();
     assert!(error.to_string().contains("set the mark anew"), "{error}");
+}
+
+#[test]
+fn a_mark_is_of_one_column() {
+    let (_, mut state) = marked();
+    let watermark = json!({"column": "d", "type": "bigint"});
+    let changed = table_of(json!({"table": "t", "watermark": watermark}));
+    let error = open(&changed, &state, &by("r1"), None, NOW, "w1").unwrap_err();
+    assert_eq!(error.status().as_u16(), 409);
+    assert!(error.to_string().contains("of the column c"), "{error}");
+    let anew = set_mark(&state, "d", Some(Value::parse(Kind::BigInt, "3").unwrap()), NOW).unwrap();
+    let opened = open(&changed, &anew, &by("r1"), None, NOW, "w1").unwrap();
+    assert_eq!(opened.window.column.as_deref(), Some("d"));
+    let done = commit(&opened.next.unwrap(), "w1", &rows(1, Some("4")), NOW).unwrap().unwrap();
+    assert_eq!(done.next.unwrap().mark.unwrap().column.as_deref(), Some("d"));
+    // One that was set before columns were kept is taken as it is.
+    let mut mark = serde_json::to_value(&state.mark).unwrap();
+    mark.as_object_mut().unwrap().remove("column");
+    state.mark = serde_json::from_value(mark).unwrap();
+    let opened = open(&changed, &state, &by("r1"), None, NOW, "w1").unwrap();
+    assert_eq!(opened.window.lower.as_deref(), Some("10"));
 }
 
 #[test]
