@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use lakehand::{
     metadata::{
         tables::{kind::Kind, value::Value},
-        windows::store::Windows,
+        windows::{model::Status, store::Windows},
     },
     stores::{
         Condition, ETag, Page, StoreError,
@@ -134,4 +134,19 @@ async fn an_import_does_not_take_back_what_a_commit_sets_meanwhile() {
         let (state, etag) = windows.state().await.unwrap();
         assert_eq!((state, etag), (done.state, done.etag));
     }
+}
+
+#[tokio::test]
+async fn a_run_that_commits_meanwhile_gets_no_second_window() {
+    let (_lake, documents) = embedded();
+    let between = Between::new(&documents, After::List, |documents| async move {
+        // The same request, sent twice; then another run, so that the first one leaves the state.
+        read_up_to(&*documents, "twice", 50).await;
+        read_up_to(&*documents, "other", 60).await;
+    });
+    let windows = Windows { documents: &between, table: "t" };
+    let done = windows.open(&table(), &request("twice"), NOW, "second").await.unwrap();
+    assert!(!done.is_changed);
+    assert_eq!((done.window.id.as_str(), done.window.status), ("twice", Status::Committed));
+    assert_eq!(windows.state().await.unwrap().0.live, None);
 }

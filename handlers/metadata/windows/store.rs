@@ -92,17 +92,21 @@ impl Windows<'_> {
         if rules::is_backfill(request) {
             return self.open_backfill(table, request, now).await;
         }
-        let earlier = self.earlier(&request.run_id).await?;
-        self.change("open a window of", |state| {
-            rules::open(table, state, request, earlier.as_ref(), now, id)
-        })
-        .await
+        for _ in 0..TRIES {
+            let (state, etag) = self.state().await?;
+            // Of this very state: what leaves it later makes the write below fail.
+            let earlier = self.earlier(&state, &request.run_id).await?;
+            let decision = rules::open(table, &state, request, earlier.as_ref(), now, id)?;
+            if let Some(done) = self.carry_out(decision, state, etag).await? {
+                return Ok(done);
+            }
+        }
+        Err(self.busy("open a window of"))
     }
 
-    /// The newest window of a run that is not in the state.
-    async fn earlier(&self, run_id: &str) -> Result<Option<Window>, Error> {
-        let (state, _) = self.state().await?;
-        let mut of_state = [state.live, state.last].into_iter().flatten();
+    /// The newest window of a run that has left a state.
+    async fn earlier(&self, state: &State, run_id: &str) -> Result<Option<Window>, Error> {
+        let mut of_state = [&state.live, &state.last].into_iter().flatten();
         if of_state.any(|window| window.run_id == run_id) {
             return Ok(None);
         }
@@ -240,18 +244,30 @@ impl Windows<'_> {
     ) -> Result<Done, Error> {
         for _ in 0..TRIES {
             let (state, etag) = self.state().await?;
-            let Decision { next, window } = decide(&state)?;
-            let Some(next) = next else {
-                return Ok(Done { state, window, is_changed: false });
-            };
-            if let Some(last) = state.last.as_ref().filter(|_| next.last != state.last) {
-                self.put(last, &Condition::Always).await?;
-            }
-            if self.write(&next, etag).await?.is_some() {
-                return Ok(Done { state: next, window, is_changed: true });
+            let decision = decide(&state)?;
+            if let Some(done) = self.carry_out(decision, state, etag).await? {
+                return Ok(done);
             }
         }
         Err(self.busy(action))
+    }
+
+    /// Writes what was decided on a state; `None` if there is another one by now.
+    async fn carry_out(
+        &self,
+        decision: Decision,
+        state: State,
+        etag: Option<ETag>,
+    ) -> Result<Option<Done>, StoreError> {
+        let Decision { next, window } = decision;
+        let Some(next) = next else {
+            return Ok(Some(Done { state, window, is_changed: false }));
+        };
+        if let Some(last) = state.last.as_ref().filter(|_| next.last != state.last) {
+            self.put(last, &Condition::Always).await?;
+        }
+        let is_written = self.write(&next, etag).await?.is_some();
+        Ok(is_written.then_some(Done { state: next, window, is_changed: true }))
     }
 
     /// Changes the mark by hand.
