@@ -58,16 +58,38 @@ fn wall(zone: &TimeZone, at: Timestamp) -> DateTime {
     let AmbiguousOffset::Fold { after, .. } = zone.to_ambiguous_timestamp(clock).offset() else {
         return clock;
     };
-    let is_second = zone.to_offset(at) == after;
-    let turned = match is_second {
-        // `preceding` leaves the instant itself out.
-        true => at
-            .checked_add(SignedDuration::from_nanos(1))
-            .ok()
-            .and_then(|at| zone.preceding(at).next().map(|transition| transition.timestamp())),
-        false => zone.following(at).next().map(|transition| transition.timestamp()),
-    };
+    let turned = turned(zone, at, zone.to_offset(at) == after);
     turned.map_or(clock, |turned| after.to_datetime(turned))
+}
+
+/// When the clock was put back that shows the hour of an instant for the second time, or is about
+/// to do so.
+fn turned(zone: &TimeZone, at: Timestamp, is_second: bool) -> Option<Timestamp> {
+    let transition = match is_second {
+        // `preceding` leaves the instant itself out.
+        true => zone.preceding(at.checked_add(SignedDuration::from_nanos(1)).ok()?).next(),
+        false => zone.following(at).next(),
+    };
+    transition.map(|transition| transition.timestamp())
+}
+
+/// What the clock shows at an instant that bounds a backfill. In an hour that it shows twice, the
+/// rows of both passes lie side by side: the window is made wider, so that none is missed.
+fn shown(kind: Kind, zone: &TimeZone, at: Timestamp, side: Side) -> DateTime {
+    let clock = zone.to_datetime(at);
+    let AmbiguousOffset::Fold { before, after } = zone.to_ambiguous_timestamp(clock).offset()
+    else {
+        return clock;
+    };
+    let is_second = zone.to_offset(at) == after;
+    let Some(turned) = turned(zone, at, is_second) else { return clock };
+    match (side, is_second) {
+        // Above this: the whole second pass is later.
+        (Side::From, false) => last_over(kind, after.to_datetime(turned)).unwrap_or(clock),
+        // Up to this: the whole first pass was earlier.
+        (Side::To, true) => before.to_datetime(turned),
+        _ => clock,
+    }
 }
 
 /// Which of the instants is meant that a wall clock may show.
@@ -79,18 +101,26 @@ pub enum Side {
     To,
 }
 
-/// Reads a bound of a backfill. Of a type with an offset, one without is taken for the table's own
-/// time: what a clock shows twice makes the window wider, and what it skips is where it jumps to.
+/// Reads a bound of a backfill. One with an offset is an instant, which a type without offsets has
+/// as the table's clock shows it; one without is of that clock. What it shows twice makes the window
+/// wider, and what it skips is where it jumps to.
 ///
 /// # Errors
 /// Why it is none.
 pub fn bound(kind: Kind, zone: &TimeZone, text: &str, side: Side) -> Result<Value, String> {
-    if !kind.is_instant() {
+    if !kind.is_time() {
         return Value::parse(kind, text);
     }
     let written = moment::write_down(text)?;
-    if written.offset.is_some() {
-        return Value::parse(kind, text);
+    match (written.offset, kind.is_local()) {
+        (Some(offset), true) => {
+            let utc = written.at.checked_sub(offset).and_then(|at| TimeZone::UTC.to_timestamp(at));
+            let at = utc.map_err(|error| error.to_string())?;
+            let clock = moment::fit(kind, shown(kind, zone, at, side))?;
+            return Value::parse(kind, &moment::text(kind, clock));
+        }
+        (None, false) => {}
+        _ => return Value::parse(kind, text),
     }
     let found = zone.to_ambiguous_timestamp(written.at);
     let found = match (found.offset(), side) {
@@ -196,6 +226,38 @@ mod tests {
         assert_eq!(read(never, Side::From), "2026-03-29T01:30:00.000000+00:00");
         let local = bound(Kind::DateTime2(7), &berlin(), never, Side::To).unwrap();
         assert_eq!(local.text(), never);
+    }
+
+    #[test]
+    fn a_bound_with_an_offset_becomes_a_time_of_the_tables_clock() {
+        let read = |kind, text, side| {
+            bound(kind, &berlin(), text, side).map(|value| value.text().to_owned())
+        };
+        let kind = Kind::DateTime2(0);
+        for side in [Side::From, Side::To] {
+            for (text, wanted) in [
+                ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00"),
+                ("2026-07-01T10:00:00+00:00", "2026-07-01T12:00:00"),
+                ("2026-12-01 10:00:00 +05:00", "2026-12-01T06:00:00"),
+                ("2026-12-01T10:00:00", "2026-12-01T10:00:00"),
+            ] {
+                assert_eq!(read(kind, text, side).as_deref(), Ok(wanted), "{text}");
+            }
+        }
+        // On 2026-10-25 the clock shows 2:00 to 3:00 twice, from 0:00 and from 1:00 UTC on.
+        let (first, second) = ("2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z");
+        for (text, side, wanted) in [
+            (first, Side::From, "2026-10-25T01:59:59"),
+            (first, Side::To, "2026-10-25T02:30:00"),
+            (second, Side::From, "2026-10-25T02:30:00"),
+            (second, Side::To, "2026-10-25T03:00:00"),
+        ] {
+            assert_eq!(read(kind, text, side).as_deref(), Ok(wanted), "{text} {side:?}");
+        }
+        let day = |text| read(Kind::Date, text, Side::From);
+        assert_eq!(day("2026-11-30T23:00:00Z").as_deref(), Ok("2026-12-01"));
+        assert!(day("2026-12-01T00:00:00Z").is_err(), "no day begins then");
+        assert!(read(kind, "2026-12-01T10:00:00.5Z", Side::To).is_err(), "digits it cannot have");
     }
 
     #[test]
