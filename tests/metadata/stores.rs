@@ -128,6 +128,25 @@ async fn tables_are_kept(documents: &dyn Documents) {
     assert_eq!(tables.find("c").await.unwrap_err().status().as_u16(), 404);
 }
 
+/// Each of 64 writers changes the table, and no change is lost or refused.
+async fn many_writers_change_one_table(documents: &Arc<dyn Documents>) {
+    let any = Preconditions::default();
+    let tables = Tables { documents: &**documents, file: &[] };
+    tables.create("t", table().spec, NOW).await.unwrap();
+    let writers = (0..64).map(|_| {
+        let (documents, any) = (Arc::clone(documents), any.clone());
+        tokio::spawn(async move {
+            let tables = Tables { documents: &*documents, file: &[] };
+            let more = |spec: &Spec| Ok(Spec { order: spec.order + 1, ..spec.clone() });
+            tables.change("t", &any, NOW, more).await.unwrap();
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    assert_eq!(tables.find("t").await.unwrap().table.spec.order, 64);
+}
+
 mod on_the_embedded_store {
     use super::*;
 
@@ -145,6 +164,12 @@ mod on_the_embedded_store {
     #[tokio::test]
     async fn tables_are_kept() {
         super::tables_are_kept(&*embedded().1).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_writers_change_one_table() {
+        let (_lake, documents) = embedded();
+        super::many_writers_change_one_table(&documents).await;
     }
 }
 
@@ -164,5 +189,10 @@ mod on_cosmos {
     #[tokio::test]
     async fn tables_are_kept() {
         super::tables_are_kept(&*emulated().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_writers_change_one_table() {
+        super::many_writers_change_one_table(&emulated().await).await;
     }
 }

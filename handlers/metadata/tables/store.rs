@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    metadata::http::{conditions::Preconditions, time::write_time},
+    metadata::{
+        http::{conditions::Preconditions, time::write_time},
+        store::{busy, pause},
+    },
     stores::{
         Condition, ETag, Fault, StoreError,
         documents::{self, Collection, Document, Documents, Key, Order, Query},
@@ -22,8 +25,9 @@ const PARTITION: &str = "tables";
 /// So many documents are asked for at a time.
 const PAGE: usize = 1_000;
 
-/// A change that keeps losing to others is given up after so many tries.
-const TRIES: usize = 16;
+/// A change that keeps losing to others is given up after so many tries; the pause between two
+/// grows to a few hundredths of a second.
+const TRIES: u32 = 64;
 
 /// The tables.
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +174,7 @@ impl Tables<'_> {
         now: OffsetDateTime,
         change: impl Fn(&Spec) -> Result<Spec, Error> + Send + Sync,
     ) -> Result<Found, Error> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let found = self.editable(id).await?;
             preconditions.check(Some(&found.etag))?;
             let spec = change(&found.table.spec)?;
@@ -183,8 +187,9 @@ impl Tables<'_> {
                 Err(Error::Store(error)) if error.fault == Fault::Changed => {}
                 done => return done,
             }
+            pause(attempt).await;
         }
-        Err(busy("change", id))
+        Err(busy(id).into())
     }
 
     /// Removes a table. Its mark stays, for one that takes its place.
@@ -192,7 +197,7 @@ impl Tables<'_> {
     /// # Errors
     /// `NotFound`, `Changed`, `Conflict` for one of the configuration.
     pub async fn delete(&self, id: &str, preconditions: &Preconditions) -> Result<Found, Error> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let found = self.editable(id).await?;
             preconditions.check(Some(&found.etag))?;
             let condition = Condition::Matches(found.etag.clone());
@@ -201,8 +206,9 @@ impl Tables<'_> {
                 Err(error) => return Err(error.into()),
                 Ok(()) => return Ok(found),
             }
+            pause(attempt).await;
         }
-        Err(busy("delete", id))
+        Err(busy(id).into())
     }
 
     async fn editable(&self, id: &str) -> Result<Found, Error> {
@@ -253,9 +259,4 @@ fn read(document: Document<Record>) -> Result<Found, StoreError> {
             Err(StoreError::new(Fault::Rejected, "read the table", &key.id, detail))
         }
     }
-}
-
-fn busy(action: &'static str, id: &str) -> Error {
-    let detail = "others keep changing it; try again";
-    StoreError::new(Fault::Unavailable, action, id, detail).into()
 }

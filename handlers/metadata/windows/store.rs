@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    metadata::tables::{rules::Checked, value::Value},
+    metadata::{
+        store::{busy, pause},
+        tables::{rules::Checked, value::Value},
+    },
     stores::{
         Condition, ETag, Fault, Page, StoreError,
         documents::{self, Collection, Document, Documents, Filter, Key, Order, Query},
@@ -29,8 +32,9 @@ const STATE: &str = "mark";
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 /// A change that keeps losing to others is given up after so many tries; each lost one means that
-/// another writer won, so somebody always makes progress.
-const TRIES: usize = 64;
+/// another writer won, so somebody always makes progress. The pause between two grows to a few
+/// hundredths of a second.
+const TRIES: u32 = 64;
 
 /// A table's windows.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +96,7 @@ impl Windows<'_> {
         if rules::is_backfill(request) {
             return self.open_backfill(table, request, now).await;
         }
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let (state, etag) = self.state().await?;
             // Of this very state: what leaves it later makes the write below fail.
             let earlier = self.earlier(&state, &request.run_id).await?;
@@ -100,8 +104,9 @@ impl Windows<'_> {
             if let Some(done) = self.carry_out(decision, state, etag).await? {
                 return Ok(done);
             }
+            pause(attempt).await;
         }
-        Err(self.busy("open a window of"))
+        Err(busy(self.table).into())
     }
 
     /// The newest window of a run that has left a state.
@@ -149,7 +154,7 @@ impl Windows<'_> {
     ) -> Result<Done, Error> {
         let (state, _) = self.state().await?;
         let window = rules::open_backfill(table, &state, request, now)?;
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let condition = match self.stored(&window.id).await? {
                 None => Condition::Absent,
                 // Another try.
@@ -161,8 +166,9 @@ impl Windows<'_> {
             if self.put(&window, &condition).await? {
                 return Ok(Done { state, window, is_changed: true });
             }
+            pause(attempt).await;
         }
-        Err(self.busy("open a backfill of"))
+        Err(busy(self.table).into())
     }
 
     /// Commits a window.
@@ -178,7 +184,7 @@ impl Windows<'_> {
         if rules::is_of_backfill(id) {
             return self.end_backfill(id, Ok(commit), now).await;
         }
-        let done = self.change("commit a window of", |state| {
+        let done = self.change(|state| {
             rules::commit(state, id, commit, now)?.ok_or_else(|| missing(id))
         });
         self.or_archived(done.await, id, rules::repeated).await
@@ -197,7 +203,7 @@ impl Windows<'_> {
         if rules::is_of_backfill(id) {
             return self.end_backfill(id, Err(failure), now).await;
         }
-        let done = self.change("end a window of", |state| {
+        let done = self.change(|state| {
             rules::fail(state, id, failure, now)?.ok_or_else(|| missing(id))
         });
         self.or_archived(done.await, id, rules::failed_again).await
@@ -224,7 +230,7 @@ impl Windows<'_> {
         now: OffsetDateTime,
     ) -> Result<Done, Error> {
         let (state, _) = self.state().await?;
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let found = self.stored(id).await?.ok_or_else(|| missing(id))?;
             let Some(window) = rules::end_backfill(&state, &found.body, end, now)? else {
                 return Ok(Done { state, window: found.body, is_changed: false });
@@ -232,24 +238,25 @@ impl Windows<'_> {
             if self.put(&window, &Condition::Matches(found.etag)).await? {
                 return Ok(Done { state, window, is_changed: true });
             }
+            pause(attempt).await;
         }
-        Err(self.busy("end a backfill of"))
+        Err(busy(self.table).into())
     }
 
     /// Reads, decides and writes under the version that was read, until nobody comes between.
     async fn change(
         &self,
-        action: &'static str,
         decide: impl Fn(&State) -> Result<Decision, Error> + Send + Sync,
     ) -> Result<Done, Error> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let (state, etag) = self.state().await?;
             let decision = decide(&state)?;
             if let Some(done) = self.carry_out(decision, state, etag).await? {
                 return Ok(done);
             }
+            pause(attempt).await;
         }
-        Err(self.busy(action))
+        Err(busy(self.table).into())
     }
 
     /// Writes what was decided on a state; `None` if there is another one by now.
@@ -278,7 +285,7 @@ impl Windows<'_> {
         &self,
         decide: impl Fn(&State, Option<&ETag>) -> Result<State, Error> + Send + Sync,
     ) -> Result<Marked, Error> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let (state, etag) = self.state().await?;
             let next = decide(&state, etag.as_ref())?;
             if next == state {
@@ -287,8 +294,9 @@ impl Windows<'_> {
             if let Some(etag) = self.write(&next, etag).await? {
                 return Ok(Marked { state: next, etag: Some(etag), is_changed: true });
             }
+            pause(attempt).await;
         }
-        Err(self.busy("set the mark of"))
+        Err(busy(self.table).into())
     }
 
     /// Sets the mark that somebody else kept. One that is there stays unless it is to be replaced,
@@ -346,11 +354,6 @@ impl Windows<'_> {
             Some(window) => Ok(window),
             None => Ok(self.stored(id).await?.ok_or_else(|| missing(id))?.body),
         }
-    }
-
-    fn busy(&self, action: &'static str) -> Error {
-        let detail = "others keep changing it; try again";
-        StoreError::new(Fault::Unavailable, action, self.table, detail).into()
     }
 }
 
