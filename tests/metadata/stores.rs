@@ -16,9 +16,12 @@ use lakehand::{
             store::Windows,
         },
     },
-    stores::documents::{Documents, Filter},
+    stores::{
+        Condition,
+        documents::{Collection, Documents, Filter, Key},
+    },
 };
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime, macros::datetime};
 
@@ -128,6 +131,26 @@ async fn tables_are_kept(documents: &dyn Documents) {
     assert_eq!(tables.find("c").await.unwrap_err().status().as_u16(), 404);
 }
 
+async fn a_table_that_cannot_be_understood_can_be_removed(documents: &dyn Documents) {
+    let tables = Tables { documents, file: &[] };
+    tables.create("good", table().spec, NOW).await.unwrap();
+    let zone = json!({"spec": {"table": "t", "timeZone": "localtime"}, "createdAt": "x",
+        "updatedAt": "x"});
+    for (id, record) in [("strict", zone), ("shape", json!({"spec": 7}))] {
+        let (key, body) = (Key::new("tables", id), to_raw_value(&record).unwrap());
+        let put = documents.put(Collection::Tables, &key, &body, &Condition::Always, None);
+        put.await.unwrap();
+        let all = tables.all().await.unwrap();
+        assert_eq!(all.iter().map(|it| it.table.id.as_str()).collect::<Vec<_>>(), ["good"]);
+        assert!(tables.find(id).await.is_err());
+        let stale = Preconditions::read(&Default::default(), Some("stale")).unwrap();
+        assert_eq!(tables.delete(id, &stale).await.unwrap_err().status().as_u16(), 412);
+        tables.delete(id, &Preconditions::default()).await.unwrap();
+        let gone = tables.delete(id, &Preconditions::default()).await.unwrap_err();
+        assert_eq!(gone.status().as_u16(), 404);
+    }
+}
+
 /// Each of 64 writers changes the table, and no change is lost or refused.
 async fn many_writers_change_one_table(documents: &Arc<dyn Documents>) {
     let any = Preconditions::default();
@@ -166,6 +189,11 @@ mod on_the_embedded_store {
         super::tables_are_kept(&*embedded().1).await;
     }
 
+    #[tokio::test]
+    async fn a_table_that_cannot_be_understood_can_be_removed() {
+        super::a_table_that_cannot_be_understood_can_be_removed(&*embedded().1).await;
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn many_writers_change_one_table() {
         let (_lake, documents) = embedded();
@@ -189,6 +217,11 @@ mod on_cosmos {
     #[tokio::test]
     async fn tables_are_kept() {
         super::tables_are_kept(&*emulated().await).await;
+    }
+
+    #[tokio::test]
+    async fn a_table_that_cannot_be_understood_can_be_removed() {
+        super::a_table_that_cannot_be_understood_can_be_removed(&*emulated().await).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,7 @@ use crate::{
     stores::{
         Condition, ETag, Fault, StoreError,
         documents::{self, Collection, Document, Documents, Key, Order, Query},
+        optional,
     },
 };
 
@@ -84,8 +85,7 @@ impl Tables<'_> {
     /// # Errors
     /// `NotFound`, or the store's failure.
     pub async fn find(&self, id: &str) -> Result<Found, Error> {
-        let found = self.look(id).await?;
-        found.ok_or_else(|| Error::NotFound(format!("there is no table {id:?}")))
+        self.look(id).await?.ok_or_else(|| missing(id))
     }
 
     /// A table by its id, if there is one.
@@ -107,7 +107,8 @@ impl Tables<'_> {
         Some(Found { table, record: None, etag })
     }
 
-    /// All tables, by batch, order and id. One of the configuration hides one of the same id here.
+    /// All tables, by batch, order and id. One of the configuration hides one of the same id here;
+    /// one that cannot be understood is left out, and logged.
     ///
     /// # Errors
     /// The store's failure.
@@ -125,9 +126,10 @@ impl Tables<'_> {
             };
             let page = self.documents.list(Collection::Tables, &query).await?;
             for document in page.items {
-                let found = read(documents::typed(document)?)?;
-                if !self.file.iter().any(|table| table.id == found.table.id) {
-                    all.push(found);
+                match documents::typed(document).and_then(read) {
+                    Err(error) => tracing::warn!(%error, "a table is left out of the list"),
+                    Ok(found) if self.file.iter().any(|table| table.id == found.table.id) => {}
+                    Ok(found) => all.push(found),
                 }
             }
             token = page.next;
@@ -192,19 +194,24 @@ impl Tables<'_> {
         Err(busy(id).into())
     }
 
-    /// Removes a table. Its mark stays, for one that takes its place.
+    /// Removes a table, be it one that cannot be understood. Its mark stays, for one that takes its
+    /// place.
     ///
     /// # Errors
     /// `NotFound`, `Changed`, `Conflict` for one of the configuration.
-    pub async fn delete(&self, id: &str, preconditions: &Preconditions) -> Result<Found, Error> {
+    pub async fn delete(&self, id: &str, preconditions: &Preconditions) -> Result<(), Error> {
+        if let Some(found) = self.of_file(id) {
+            return Err(of_configuration(&found));
+        }
         for attempt in 0..TRIES {
-            let found = self.editable(id).await?;
-            preconditions.check(Some(&found.etag))?;
-            let condition = Condition::Matches(found.etag.clone());
+            let found = optional(self.documents.get(Collection::Tables, &key(id)).await)?;
+            let etag = found.ok_or_else(|| missing(id))?.etag;
+            preconditions.check(Some(&etag))?;
+            let condition = Condition::Matches(etag);
             match self.documents.delete(Collection::Tables, &key(id), &condition).await {
-                Err(error) if error.fault == Fault::Changed => {}
+                Err(error) if matches!(error.fault, Fault::Changed | Fault::NotFound) => {}
                 Err(error) => return Err(error.into()),
-                Ok(()) => return Ok(found),
+                Ok(()) => return Ok(()),
             }
             pause(attempt).await;
         }
@@ -215,10 +222,7 @@ impl Tables<'_> {
         let found = self.find(id).await?;
         match found.record {
             Some(_) => Ok(found),
-            None => {
-                let detail = format!("the table {id:?} stands in lakehand.toml; change it there");
-                Err(Error::conflict(detail, found.answer()))
-            }
+            None => Err(of_configuration(&found)),
         }
     }
 
@@ -247,6 +251,15 @@ impl Tables<'_> {
         let etag = self.documents.put(Collection::Tables, &key, &body, condition, None).await?;
         Ok(Found { table: table.clone(), record: Some(record), etag })
     }
+}
+
+fn missing(id: &str) -> Error {
+    Error::NotFound(format!("there is no table {id:?}"))
+}
+
+fn of_configuration(found: &Found) -> Error {
+    let detail = format!("the table {:?} stands in lakehand.toml; change it there", found.table.id);
+    Error::conflict(detail, found.answer())
 }
 
 /// Understands a stored table anew: a later version of this program may be stricter.
