@@ -82,6 +82,11 @@ async fn tables_of_the_file_cannot_be_changed_here() {
     assert_eq!((&table["origin"], &table["table"]), (&json!("file"), &json!("orders")));
     assert_eq!(table["watermark"]["lag"], "5m");
     assert!(table["maxQuery"].as_str().unwrap().starts_with("SELECT CONVERT(varchar(40), MAX("));
+    // What the file says, said again.
+    let same = json!({"id": "ledger", "schema": "acc", "table": "ledger", "dialect": "postgresql",
+        "batch": "nightly", "order": 1, "sink": "bronze/{id}/{windowId}"});
+    let (status, same) = site.post("tables", same).await;
+    assert_eq!((status, &same["origin"]), (200, &json!("file")), "{same}");
     for (method, address) in
         [("PATCH", "tables/sales.orders"), ("DELETE", "tables/sales.orders"), ("POST", "tables")]
     {

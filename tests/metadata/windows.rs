@@ -1,5 +1,6 @@
 //! Windows: from the mark to a bound, one at a time, and what a commit makes of them.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use lakehand::metadata::{
     datasets::{
         model::Status,
@@ -111,6 +112,20 @@ async fn old_windows_are_listed_and_their_runs_remembered() {
         }
     }
     assert_eq!(runs, ["r5", "r4", "r3", "r2", "r1"]);
+    let (status, problem) = site.get("tables/nope/windows").await;
+    assert_eq!(status, 404, "{problem}");
+    // {"q": "…", "p": "x"} with the digest of this question, which a caller can read off a token.
+    let (_, list) = site.get("tables/counter/windows?limit=2").await;
+    let token = list["continuationToken"].as_str().unwrap();
+    let mut altered: Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).unwrap()).unwrap();
+    for place in [json!("x"), json!(""), json!("../mark"), json!(7), json!([])] {
+        altered["p"] = place;
+        let token = URL_SAFE_NO_PAD.encode(altered.to_string());
+        let address = format!("tables/counter/windows?limit=2&continuationToken={token}");
+        let (status, answer) = site.get(&address).await;
+        assert_eq!(status, 400, "{answer}");
+    }
     let (_, one) = site.get("tables/counter/windows?runId=r2&status=committed").await;
     assert_eq!(each(&one, "runId"), ["r2"]);
     // A run whose window was committed long ago does not read on.

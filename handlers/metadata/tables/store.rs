@@ -152,6 +152,11 @@ impl Tables<'_> {
         now: OffsetDateTime,
     ) -> Result<(Found, Outcome), Error> {
         let table = rules::checked(id, spec).map_err(Error::Fields)?;
+        if let Some(found) = self.of_file(id) {
+            let is_same = found.table.answer(None).spec == table.answer(None).spec;
+            let refusal = of_configuration(&found);
+            return is_same.then_some((found, Outcome::Unchanged)).ok_or(refusal);
+        }
         match self.write(&table, None, &Condition::Absent, now).await {
             Err(Error::Store(error)) if error.fault == Fault::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -233,16 +238,6 @@ impl Tables<'_> {
         condition: &Condition,
         now: OffsetDateTime,
     ) -> Result<Found, Error> {
-        if self.file.iter().any(|known| known.id == table.id) {
-            let detail = "stands in lakehand.toml; tables of the file are changed there";
-            return match self.of_file(&table.id) {
-                Some(found) if found.table.spec == table.spec => Ok(found),
-                found => Err(Error::conflict(
-                    format!("the table {:?} {detail}", table.id),
-                    found.map(|found| found.answer()),
-                )),
-            };
-        }
         let now = write_time(now);
         let created_at = before.map_or_else(|| now.clone(), |record| record.created_at.clone());
         let record = Record { spec: table.spec.clone(), created_at, updated_at: now };

@@ -168,7 +168,7 @@ impl Question {
 /// `GET /api/tables/{id}/windows`, newest first.
 ///
 /// # Errors
-/// `Fields`, or the store's failure.
+/// `Fields`, `NotFound` if there is no such table, or the store's failure.
 pub async fn list(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
@@ -179,13 +179,16 @@ pub async fn list(
     let parameters = Parameters::read(&uri, &known)?;
     let question = Question::read(&id, &parameters)?;
     let limit = parameters.limit()?.min(MOST);
+    let active = app.config.current().await?;
+    app.tables(&active).find(&id).await?;
     let windows = app.windows(&id);
     let inner: Option<String> =
         parameters.token().map(|text| token::open(&question, text)).transpose()?;
     let (state, _) = windows.state().await?;
     let of_state: Vec<Window> = [state.live, state.last].into_iter().flatten().collect();
     let is_known = |window: &Window| of_state.iter().any(|known| known.id == window.id);
-    let page = windows.page(&question.filters(), limit, inner.as_deref()).await?;
+    let page = windows.page(&question.filters(), limit, inner.as_deref()).await;
+    let page = page.map_err(token::refused)?;
     let archived: Vec<_> = page.items.into_iter().filter(|window| !is_known(window)).collect();
     let mut value: Vec<Window> = match inner {
         None => of_state.iter().filter(|window| question.takes(window)).cloned().collect(),
