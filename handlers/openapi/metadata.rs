@@ -265,7 +265,7 @@ fn tables() -> Vec<Operation> {
             .answers(200, page::<Imported>)
             .problems(MADE),
         operation(Get, "tables/export", "Writes the tables in one of these forms")
-            .query(&[("format", one_of::<Form>), ("table", text)])
+            .query(&[("format", one_of::<Form>), ("table", text), LIMIT, TOKEN])
             .answers(200, object)
             .problems(FOUND),
         operation(Get, "tables/{id}", "A table, and how far it is read")

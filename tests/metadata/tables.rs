@@ -164,6 +164,22 @@ async fn a_list_to_loop_over_is_read_and_written() {
 
     let (_, written) = site.get("tables/export?format=loop_input").await;
     assert!(written["value"].as_array().unwrap().contains(&list[0]), "{written}");
+    let mut pages = Vec::new();
+    let mut token = String::new();
+    loop {
+        let address = format!("tables/export?limit=3&continuationToken={token}");
+        let (status, page) = site.get(&address).await;
+        assert_eq!(status, 200, "{page}");
+        assert!(page["value"].as_array().unwrap().len() <= 3, "{page}");
+        pages.extend(page["value"].as_array().unwrap().clone());
+        match page["continuationToken"].as_str() {
+            Some(next) => token = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(Value::Array(pages), written["value"]);
+    let other = format!("tables/export?format=controlTable&continuationToken={token}");
+    assert_eq!(site.get(&other).await.0, 400);
     assert_eq!(site.post("tables/import", json!({"value": [1]})).await.0, 400);
     assert_eq!(site.post("tables/import", json!([{"x": 1}])).await.0, 400);
 }

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -26,12 +27,19 @@ use crate::{
     error::{Error, Wrong},
     metadata::{
         http::{
-            body, conditions::Preconditions, list::List, query::Parameters, token,
+            body,
+            conditions::Preconditions,
+            list::{List, Written},
+            query::Parameters,
+            token,
             versioned::Versioned,
         },
         tables::{http::of, value::Value},
     },
-    stores::{ETag, documents::Filter},
+    stores::{
+        ETag,
+        documents::{Filter, ID},
+    },
 };
 
 impl App {
@@ -117,9 +125,6 @@ pub async fn get(
     Ok(Json(app.windows(&id).find(&window).await?))
 }
 
-/// So many windows fit into an answer, however long their queries are.
-const MOST: usize = 200;
-
 /// What a list of windows is asked for.
 #[derive(Debug, Serialize)]
 struct Question {
@@ -173,29 +178,47 @@ pub async fn list(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
     uri: Uri,
-) -> Result<List<Window>, Error> {
+) -> Result<List<Box<RawValue>>, Error> {
     let id = of(path)?;
     let known = ["purpose", "status", "runId", "limit", "continuationToken"];
     let parameters = Parameters::read(&uri, &known)?;
     let question = Question::read(&id, &parameters)?;
-    let limit = parameters.limit()?.min(MOST);
+    let limit = parameters.limit()?;
+    let after = parameters.token().map(|text| token::open::<String>(&question, text)).transpose()?;
     let active = app.config.current().await?;
     app.tables(&active).find(&id).await?;
-    let windows = app.windows(&id);
-    let inner: Option<String> =
-        parameters.token().map(|text| token::open(&question, text)).transpose()?;
+    let (found, has_more) = newest(&app.windows(&id), &question, after.as_deref(), limit).await?;
+    let mut written = Written::default();
+    let count = found.iter().take(limit).take_while(|window| written.add(window)).count();
+    // The id of the last one is the place: it stays, whatever is opened and closed meanwhile.
+    let last = count.checked_sub(1).filter(|_| has_more || count < found.len());
+    let next = last.map(|last| token::seal(&question, &found[last].id));
+    Ok(List::new(written.into_items(), next))
+}
+
+/// The windows with the greatest ids below one, those of the state among them, and whether there may
+/// be more.
+async fn newest(
+    windows: &Windows<'_>,
+    question: &Question,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<Window>, bool), Error> {
     let (state, _) = windows.state().await?;
     let of_state: Vec<Window> = [state.live, state.last].into_iter().flatten().collect();
+    let mut filters = question.filters();
+    filters.extend(after.map(|after| Filter::Below(ID, after)));
+    let page = windows.page(&filters, limit, None).await.map_err(token::refused)?;
+    let end = page.next.as_ref().and(page.items.last()).map(|window| window.id.clone());
     let is_known = |window: &Window| of_state.iter().any(|known| known.id == window.id);
-    let page = windows.page(&question.filters(), limit, inner.as_deref()).await;
-    let page = page.map_err(token::refused)?;
-    let archived: Vec<_> = page.items.into_iter().filter(|window| !is_known(window)).collect();
-    let mut value: Vec<Window> = match inner {
-        None => of_state.iter().filter(|window| question.takes(window)).cloned().collect(),
-        Some(_) => Vec::new(),
+    let mut found: Vec<Window> = page.items.into_iter().filter(|it| !is_known(it)).collect();
+    let is_next = |window: &Window| {
+        after.is_none_or(|after| window.id.as_str() < after)
+            && end.as_ref().is_none_or(|end| window.id >= *end)
     };
-    value.extend(archived);
-    Ok(List::new(value, page.next.map(|next| token::seal(&question, next))))
+    found.extend(of_state.into_iter().filter(|it| question.takes(it) && is_next(it)));
+    found.sort_by(|a, b| b.id.cmp(&a.id));
+    Ok((found, end.is_some()))
 }
 
 /// `GET /api/tables/{id}/mark`.

@@ -22,13 +22,14 @@ use crate::{
         http::{
             body::{self, LONGEST},
             conditions::Preconditions,
-            list::List,
-            query::Parameters,
+            list::{List, Written},
+            query::{MOST, Parameters},
+            token,
         },
         tables::{
             model::Spec,
             rules::{self, Checked},
-            store::{Outcome, Tables},
+            store::{Outcome, Place, Tables},
         },
         windows::store::Windows,
     },
@@ -191,13 +192,14 @@ async fn mark(
     Ok(Imported { id: Some(id), result: "marked", notes: Vec::new() })
 }
 
-/// `GET /api/tables/export?format=loop_input|cdc|controlTable`: all tables as one list, `value`; of
-/// a `cdc.json`, with `table`, the object itself.
+/// `GET /api/tables/export?format=loop_input|cdc|controlTable`: the tables as a list, `value`, as
+/// many of them as an answer can hold; of a `cdc.json`, with `table`, the object itself.
 ///
 /// # Errors
 /// `Fields`, `NotFound`, or the store's failure.
 pub async fn export(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Error> {
-    let parameters = Parameters::read(&uri, &["format", "table"])?;
+    let known = ["format", "table", "limit", "continuationToken"];
+    let parameters = Parameters::read(&uri, &known)?;
     let form = parameters.text("format").unwrap_or("loop_input");
     let form: Form = serde_json::from_value(form.into())
         .map_err(|_| Wrong::new("format", "must be loop_input, cdc or controlTable"))?;
@@ -209,17 +211,29 @@ pub async fn export(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, E
         let mark = value_of(&app, &table).await?;
         return Ok(Json(cdc::write(mark.as_deref())).into_response());
     }
-    let mut value = Vec::new();
-    for found in tables.all().await? {
-        value.push(match form {
-            Form::ControlTable => {
-                let mark = value_of(&app, &found.table).await?;
-                control_table::write(&found.table, mark.as_deref())
-            }
-            _ => loop_input::write(&found.table),
-        });
+    let limit = parameters.text("limit").map_or(Ok(MOST), |_| parameters.limit())?;
+    let question = ("export", form);
+    let after = parameters.token().map(|text| token::open::<Place>(&question, text)).transpose()?;
+    let mut all = tables.all().await?;
+    all.retain(|found| after.as_ref().is_none_or(|after| found.place() > *after));
+    let mut written = Written::default();
+    for found in all.iter().take(limit) {
+        if !written.add(&row(&app, &found.table, form).await?) {
+            break;
+        }
     }
-    Ok(List::new(value, None).into_response())
+    let last = written.len().checked_sub(1).filter(|_| written.len() < all.len());
+    let next = last.map(|last| token::seal(&question, all[last].place()));
+    Ok(List::new(written.into_items(), next).into_response())
+}
+
+/// A table in a form of many.
+async fn row(app: &App, table: &Checked, form: Form) -> Result<Any, Error> {
+    if form == Form::ControlTable {
+        let mark = value_of(app, table).await?;
+        return Ok(control_table::write(table, mark.as_deref()));
+    }
+    Ok(loop_input::write(table))
 }
 
 /// How far a table is read, or where it begins.
