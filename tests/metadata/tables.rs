@@ -39,6 +39,26 @@ async fn a_table_is_created_changed_and_removed() {
     assert_eq!(replaced["watermark"], Value::Null);
     assert_eq!(replaced["createdAt"], created["createdAt"]);
 
+    // What was read may be sent back, but nothing else that nobody can change.
+    let (_, read) = site.get("tables/dbo.Orders").await;
+    assert_eq!(site.done("tables/dbo.Orders", read).await["etag"], replaced["etag"]);
+    for (name, other) in [
+        ("id", json!("other")),
+        ("origin", json!("file")),
+        ("createdAt", Value::Null),
+        ("mark", json!({"value": "7"})),
+        ("maxQuery", json!("SELECT 1")),
+        ("etag", json!("x")),
+    ] {
+        let (status, problem) = site.post("tables/dbo.Orders", json!({name: other})).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!(name)), "{problem}");
+    }
+    let other = json!({"id": "other", "table": "t"});
+    for address in ["tables/t9", "tables/dbo.Orders"] {
+        let (status, problem) = site.worker.call("PUT", address, &[], &other).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!("id")), "{problem}");
+    }
+    assert_eq!(site.get("tables/t9").await.0, 404);
     let patched = site.done("tables/dbo.Orders", json!({"enabled": false, "order": 7})).await;
     assert_eq!((&patched["enabled"], &patched["order"]), (&json!(false), &json!(7)));
     let (_, read) = site.get("tables?id=dbo.Orders").await;
@@ -67,10 +87,23 @@ async fn everything_that_is_wrong_is_told_by_its_field() {
     let wrong = json!({"id": "a/b", "table": "t", "timeZone": "Mars", "slo": 2});
     let (_, problem) = site.post("tables", wrong).await;
     assert_eq!(problem["errors"].as_array().unwrap().len(), 3, "{problem}");
-    for address in ["tables?mode=some", "tables?limit=0", "tables?x=1", "tables/a/windows?status=x"]
-    {
+    for address in [
+        "tables?mode=some",
+        "tables?limit=0",
+        "tables?x=1",
+        "tables/a/windows?status=x",
+        "tables/ledger?x=1",
+        "tables/ledger/mark?x=1",
+        "tables/ledger/windows/w?x=1",
+    ] {
         assert_eq!(site.get(address).await.0, 400, "{address}");
     }
+    for address in ["import", "ledger/windows", "ledger/windows/w/commit", "ledger/windows/w/fail"] {
+        let (status, problem) = site.post(&format!("tables/{address}?x=1"), json!({})).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!("x")), "{problem}");
+    }
+    let (status, problem) = site.post("tables/import", json!({"value": [], "replce": true})).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!("replce")), "{problem}");
     assert_eq!(site.worker.call("DELETE", "tables", &[], &Value::Null).await.0, 405);
     assert_eq!(site.get("tables/%FF").await.0, 400);
 }

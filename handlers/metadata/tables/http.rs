@@ -34,6 +34,7 @@ use crate::{
         },
         windows::{model::Mark, store::Windows},
     },
+    stores::ETag,
 };
 
 /// The answer to a deletion.
@@ -157,11 +158,13 @@ async fn one(app: &App, id: &str) -> Result<Versioned<TableAnswer>, Error> {
 /// `GET /api/tables/{id}`.
 ///
 /// # Errors
-/// `NotFound`, or the store's failure.
+/// `Fields`, `NotFound`, or the store's failure.
 pub async fn get(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
+    uri: Uri,
 ) -> Result<Versioned<TableAnswer>, Error> {
+    Parameters::read(&uri, &[])?;
     one(&app, &of(path)?).await
 }
 
@@ -214,6 +217,7 @@ pub async fn replace(
 ) -> Result<Response, Error> {
     let id = of(path)?;
     let (preconditions, body) = change(&headers, &uri, body).await?;
+    rules::check_same_id(&id, &body)?;
     let spec = rules::spec_of(body)?;
     let active = app.config.current().await?;
     let tables = app.tables(&active);
@@ -244,6 +248,12 @@ pub async fn patch(
 ) -> Result<Response, Error> {
     let id = of(path)?;
     let (preconditions, patch) = change(&headers, &uri, body).await?;
+    if rules::has_read_only(&patch) {
+        let current = one(&app, &id).await?;
+        preconditions.check(Some(&ETag::new(&current.etag)))?;
+        let current = serde_json::to_value(&current).unwrap_or_default();
+        rules::check_read_only(&patch, &current)?;
+    }
     let active = app.config.current().await?;
     let now = OffsetDateTime::now_utc();
     let change = |spec: &_| rules::patched(spec, &patch);

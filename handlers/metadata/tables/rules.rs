@@ -92,6 +92,40 @@ pub fn spec_of(mut body: Map<String, Json>) -> Result<Spec, Error> {
     body::typed(body)
 }
 
+/// Checks that a patch leaves the members alone that nobody can change: what was read may be sent
+/// back, but not another value. `current` is the table as it is answered.
+///
+/// # Errors
+/// `Fields`.
+pub fn check_read_only(patch: &Map<String, Json>, current: &Json) -> Result<(), Error> {
+    let is_other = |name: &&str| patch.get(*name).is_some_and(|said| *said != current[*name]);
+    let wrong = |name| match name {
+        "etag" => Wrong::new(name, "is a version; send it as If-Match or ?etag="),
+        "mark" => Wrong::new(name, "is set at /api/tables/{id}/mark"),
+        name => Wrong::new(name, "is read-only; leave it out"),
+    };
+    let problems: Vec<Wrong> = READ_ONLY.into_iter().filter(is_other).map(wrong).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::Fields(problems)) }
+}
+
+/// Checks the id in the body of a table, which the address says, too.
+///
+/// # Errors
+/// It is another one.
+pub fn check_same_id(id: &str, body: &Map<String, Json>) -> Result<(), Wrong> {
+    match body.get("id") {
+        Some(said) if !said.is_null() && said != id => {
+            Err(Wrong::new("id", format!("is not the id of the address, {id:?}; leave it out")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether anything is said of the members that nobody can change.
+pub fn has_read_only(patch: &Map<String, Json>) -> bool {
+    READ_ONLY.into_iter().any(|name| patch.contains_key(name))
+}
+
 /// Applies a merge patch (RFC 7396) to a table.
 ///
 /// # Errors

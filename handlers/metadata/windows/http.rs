@@ -55,8 +55,10 @@ impl App {
 pub async fn open(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
+    uri: Uri,
     body: Body,
 ) -> Result<Response, Error> {
+    Parameters::read(&uri, &[])?;
     let id = of(path)?;
     let request: Request = body::typed(body::object(body).await?)?;
     rules::check(&request)?;
@@ -77,8 +79,10 @@ pub async fn open(
 pub async fn commit(
     State(app): State<Arc<App>>,
     path: Result<Path<(String, String)>, PathRejection>,
+    uri: Uri,
     body: Body,
 ) -> Result<Json<End>, Error> {
+    Parameters::read(&uri, &[])?;
     let (id, window) = of(path)?;
     let commit: Commit = body::typed(body::object(body).await?)?;
     let active = app.config.current().await?;
@@ -99,8 +103,10 @@ pub async fn commit(
 pub async fn fail(
     State(app): State<Arc<App>>,
     path: Result<Path<(String, String)>, PathRejection>,
+    uri: Uri,
     body: Body,
 ) -> Result<Json<End>, Error> {
+    Parameters::read(&uri, &[])?;
     let (id, window) = of(path)?;
     let failure: Failure = body::typed(body::object(body).await?)?;
     let done = app.windows(&id).fail(&window, &failure, OffsetDateTime::now_utc()).await?;
@@ -116,11 +122,13 @@ fn end(done: Done) -> End {
 /// `GET /api/tables/{id}/windows/{windowId}`.
 ///
 /// # Errors
-/// `NotFound`, or the store's failure.
+/// `Fields`, `NotFound`, or the store's failure.
 pub async fn get(
     State(app): State<Arc<App>>,
     path: Result<Path<(String, String)>, PathRejection>,
+    uri: Uri,
 ) -> Result<Json<Window>, Error> {
+    Parameters::read(&uri, &[])?;
     let (id, window) = of(path)?;
     Ok(Json(app.windows(&id).find(&window).await?))
 }
@@ -224,11 +232,13 @@ async fn newest(
 /// `GET /api/tables/{id}/mark`.
 ///
 /// # Errors
-/// `NotFound`, or the store's failure.
+/// `Fields`, `NotFound`, or the store's failure.
 pub async fn mark(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
+    uri: Uri,
 ) -> Result<Versioned<MarkAnswer>, Error> {
+    Parameters::read(&uri, &[])?;
     let id = of(path)?;
     let active = app.config.current().await?;
     app.tables(&active).find(&id).await?;

@@ -24,6 +24,7 @@ use crate::{
             conditions::Preconditions,
             list::{List, Written},
             query::{MOST, Parameters},
+            text::{nearest, shortened},
             token,
         },
         tables::{
@@ -35,8 +36,20 @@ use crate::{
     },
 };
 
-/// The members of a body that are ours; a Lookup activity's output has others.
+/// The members of a body that are ours.
 const OWN: [&str; 5] = ["value", "format", "defaults", "table", "replace"];
+
+/// What else the output of an activity has that answers a list, and a list of ours.
+const OF_ACTIVITIES: [&str; 8] = [
+    "ADFWebActivityResponseHeaders",
+    "billingReference",
+    "continuationToken",
+    "count",
+    "durationInQueue",
+    "effectiveIntegrationRuntime",
+    "effectiveIntegrationRuntimes",
+    "executionDuration",
+];
 
 /// A list to read: `value` as a Lookup activity gives it, and how.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -77,8 +90,10 @@ pub struct Imported {
 /// `Fields` if it is no list, or the store's failure.
 pub async fn import(
     State(app): State<Arc<App>>,
+    uri: Uri,
     body: Body,
 ) -> Result<Json<List<Imported>>, Error> {
+    Parameters::read(&uri, &[])?;
     let request = read(body).await?;
     let rows: Vec<&Map<String, Any>> = request.value.iter().filter_map(Any::as_object).collect();
     if rows.len() != request.value.len() {
@@ -111,13 +126,28 @@ async fn read(body: Body) -> Result<Request, Error> {
         return Ok(Request { value, ..Request::default() });
     }
     let mut object = body::object_of(&bytes).map_err(|reason| Wrong::new("body", reason))?;
-    // What else a Lookup activity's output has says nothing about tables.
     if object.contains_key("value") {
+        check_members(&object)?;
         object.retain(|name, _| OWN.contains(&name.as_str()));
         return body::typed(object);
     }
     let table = object.shift_remove("table").and_then(|table| table.as_str().map(str::to_owned));
     Ok(Request { value: vec![Any::Object(object)], table, ..Request::default() })
+}
+
+/// Refuses what is neither ours nor an activity's: it may be a `replace` that was misspelt.
+fn check_members(object: &Map<String, Any>) -> Result<(), Error> {
+    let is_known = |name: &str| OWN.contains(&name) || OF_ACTIVITIES.contains(&name);
+    let unknown = object.keys().filter(|name| !is_known(name)).take(20);
+    let problems: Vec<Wrong> = unknown
+        .map(|name| {
+            let hint = nearest(name, &OWN).map(|near| format!("; did you mean `{near}`?"));
+            let hint = hint.unwrap_or_default();
+            let detail = format!("is not a field{hint}; known are: {}", OWN.join(", "));
+            Wrong::new(shortened(name, 200), detail)
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::Fields(problems)) }
 }
 
 async fn keep(
