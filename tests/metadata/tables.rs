@@ -218,6 +218,24 @@ async fn a_list_to_loop_over_is_read_and_written() {
 }
 
 #[tokio::test]
+async fn an_import_leaves_another_table_of_the_same_id_alone() {
+    let site = Site::new().await;
+    // One table as it is, without a list around it.
+    let alone = json!({"schema": "dbo", "table": "a/b", "cdc_col": "c"});
+    let done = site.done("tables/import", alone).await;
+    assert_eq!((each(&done, "id"), each(&done, "result")), (vec!["dbo.a-b"], vec!["created"]));
+    for replace in [false, true] {
+        let list = json!({"value": [{"table": "a#b"}, {"table": "a/b"}], "replace": replace});
+        let done = site.done("tables/import", list).await;
+        let wanted = if replace { "replaced" } else { "kept" };
+        assert_eq!(each(&done, "result"), ["refused", wanted], "{done}");
+        assert!(done["value"][0]["notes"][0].as_str().unwrap().contains("\"a/b\""), "{done}");
+    }
+    let (_, table) = site.get("tables/dbo.a-b").await;
+    assert_eq!(table["table"], "a/b");
+}
+
+#[tokio::test]
 async fn a_last_value_becomes_the_mark() {
     let site = Site::new().await;
     let cdc = json!({"cdc": "2024-12-01T06:00:00.1234567", "table": "sales.orders"});

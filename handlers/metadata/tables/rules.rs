@@ -230,7 +230,8 @@ fn span(text: &str) -> Result<Duration, String> {
     found.ok_or_else(|| "must be a time span up to a year, such as 30s, 5m, 1h or 7d".to_owned())
 }
 
-fn schema_of(spec: &Spec) -> String {
+/// The schema in the database.
+pub fn schema_of(spec: &Spec) -> String {
     spec.schema.clone().unwrap_or_else(|| match spec.dialect {
         Dialect::SqlServer => "dbo".to_owned(),
         Dialect::PostgreSql => "public".to_owned(),

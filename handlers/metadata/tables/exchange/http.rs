@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Any};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::{Defaults, Form, Read, cdc, control_table, form_of, loop_input};
+use super::{Defaults, Form, Read, cdc, control_table, find, form_of, loop_input};
 use crate::{
     app::App,
     error::{Error, Wrong},
@@ -131,7 +131,10 @@ async fn read(body: Body) -> Result<Request, Error> {
         object.retain(|name, _| OWN.contains(&name.as_str()));
         return body::typed(object);
     }
-    let table = object.shift_remove("table").and_then(|table| table.as_str().map(str::to_owned));
+    // Beside a last value `table` says whose it is; otherwise the object is a table itself.
+    let is_of_table = find(&object, "cdc").is_some();
+    let table = is_of_table.then(|| object.shift_remove("table")).flatten();
+    let table = table.and_then(|table| table.as_str().map(str::to_owned));
     Ok(Request { value: vec![Any::Object(object)], table, ..Request::default() })
 }
 
@@ -164,12 +167,17 @@ async fn keep(
         let wrong = wrong.into_iter().map(|wrong| format!("{}: {}", wrong.field, wrong.detail));
         return Ok(refused(Some(id), wrong.chain(notes).collect()));
     }
+    let mut notes: Vec<String> = notes.into_iter().collect();
     let result = match write(tables, request.replace, &id, spec).await {
         Ok(outcome) => outcome,
         Err(Error::Conflict { .. }) => "kept",
+        Err(Error::Fields(wrong)) => {
+            notes.extend(wrong.into_iter().map(|wrong| format!("{}: {}", wrong.field, wrong.detail)));
+            "refused"
+        }
         Err(error) => return Err(error),
     };
-    Ok(Imported { id: Some(id), result, notes: notes.into_iter().collect() })
+    Ok(Imported { id: Some(id), result, notes })
 }
 
 async fn write(
@@ -184,10 +192,29 @@ async fn write(
         Ok((_, Outcome::Unchanged)) => Ok("unchanged"),
         Err(Error::Conflict { .. }) if replace => {
             let any = Preconditions::default();
-            tables.change(id, &any, now, |_| Ok(spec.clone())).await.map(|_| "replaced")
+            let change = |there: &Spec| same_table(there, &spec).map(|()| spec.clone());
+            tables.change(id, &any, now, change).await.map(|_| "replaced")
+        }
+        Err(error @ Error::Conflict { .. }) => {
+            let there = tables.look(id).await?;
+            there.map_or(Ok(()), |there| same_table(&there.table.spec, &spec))?;
+            Err(error)
         }
         Err(error) => Err(error),
     }
+}
+
+/// Two names may give one id, which then is the first one's.
+fn same_table(there: &Spec, spec: &Spec) -> Result<(), Error> {
+    let name = |spec: &Spec| (rules::schema_of(spec), spec.table.clone());
+    if name(there) == name(spec) {
+        return Ok(());
+    }
+    let (schema, table) = name(there);
+    let detail = format!(
+        "is that of another table, {table:?} of {schema:?}; create this one under an id of its own"
+    );
+    Err(Wrong::new("id", detail).into())
 }
 
 fn refused(id: Option<String>, notes: Vec<String>) -> Imported {
