@@ -46,7 +46,8 @@ pub fn read(row: &Map<String, Json>, defaults: &Defaults) -> Result<Read, String
     spec.enabled = is_enabled(find(row, "CopyEnabled"));
     if let Some(order) = find(row, "TaskId").and_then(Json::as_i64) {
         // The copy takes the highest one first.
-        spec.order = i32::try_from(-order).unwrap_or(0);
+        let order = order.checked_neg().and_then(|order| i32::try_from(order).ok());
+        spec.order = order.unwrap_or(0);
     }
     spec.batch = trigger(row).or(spec.batch);
     if let Some(settings) = object(row, "DataLoadingBehaviorSettings") {
@@ -188,4 +189,24 @@ pub fn write(table: &Checked, mark: Option<&str>) -> Json {
         "TaskId": -i64::from(table.spec.order),
         "CopyEnabled": i32::from(table.spec.enabled),
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_task_comes_first() {
+        for (task, wanted) in
+            [(json!(4), -4), (json!(-3), 3), (json!(i64::MIN), 0), (json!(u64::MAX), 0)]
+        {
+            let Json::Object(row) =
+                json!({"SourceObjectSettings": {"table": "t"}, "TaskId": task})
+            else {
+                panic!("an object")
+            };
+            assert_eq!(read(&row, &Defaults::default()).unwrap().spec.order, wanted, "{task}");
+        }
+    }
 }
