@@ -104,8 +104,7 @@ async fn old_windows_are_listed_and_their_runs_remembered() {
     for limit in [1, 2, 4, 1_000] {
         let (mut runs, mut token) = (Vec::new(), String::new());
         loop {
-            let address =
-                format!("tables/counter/windows?limit={limit}&continuationToken={token}");
+            let address = format!("tables/counter/windows?limit={limit}&continuationToken={token}");
             let (_, list) = site.get(&address).await;
             assert!(list["count"].as_u64().unwrap() <= limit, "{limit}: {list}");
             runs.extend(each(&list, "runId").iter().map(|run| (*run).to_owned()));

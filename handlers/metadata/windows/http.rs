@@ -192,7 +192,8 @@ pub async fn list(
     let parameters = Parameters::read(&uri, &known)?;
     let question = Question::read(&id, &parameters)?;
     let limit = parameters.limit()?;
-    let after = parameters.token().map(|text| token::open::<String>(&question, text)).transpose()?;
+    let after =
+        parameters.token().map(|text| token::open::<String>(&question, text)).transpose()?;
     let active = app.config.current().await?;
     app.tables(&active).find(&id).await?;
     let (found, has_more) = newest(&app.windows(&id), &question, after.as_deref(), limit).await?;

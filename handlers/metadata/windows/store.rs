@@ -184,9 +184,8 @@ impl Windows<'_> {
         if rules::is_of_backfill(id) {
             return self.end_backfill(id, Ok(commit), now).await;
         }
-        let done = self.change(|state| {
-            rules::commit(state, id, commit, now)?.ok_or_else(|| missing(id))
-        });
+        let done =
+            self.change(|state| rules::commit(state, id, commit, now)?.ok_or_else(|| missing(id)));
         self.or_archived(done.await, id, rules::repeated).await
     }
 
@@ -203,9 +202,8 @@ impl Windows<'_> {
         if rules::is_of_backfill(id) {
             return self.end_backfill(id, Err(failure), now).await;
         }
-        let done = self.change(|state| {
-            rules::fail(state, id, failure, now)?.ok_or_else(|| missing(id))
-        });
+        let done =
+            self.change(|state| rules::fail(state, id, failure, now)?.ok_or_else(|| missing(id)));
         self.or_archived(done.await, id, rules::failed_again).await
     }
 

@@ -201,8 +201,7 @@ mod tests {
         for (task, wanted) in
             [(json!(4), -4), (json!(-3), 3), (json!(i64::MIN), 0), (json!(u64::MAX), 0)]
         {
-            let Json::Object(row) =
-                json!({"SourceObjectSettings": {"table": "t"}, "TaskId": task})
+            let Json::Object(row) = json!({"SourceObjectSettings": {"table": "t"}, "TaskId": task})
             else {
                 panic!("an object")
             };

@@ -172,7 +172,9 @@ async fn keep(
         Ok(outcome) => outcome,
         Err(Error::Conflict { .. }) => "kept",
         Err(Error::Fields(wrong)) => {
-            notes.extend(wrong.into_iter().map(|wrong| format!("{}: {}", wrong.field, wrong.detail)));
+            notes.extend(
+                wrong.into_iter().map(|wrong| format!("{}: {}", wrong.field, wrong.detail)),
+            );
             "refused"
         }
         Err(error) => return Err(error),
