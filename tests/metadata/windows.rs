@@ -151,7 +151,8 @@ async fn a_backfill_reads_again_beside_the_live_window() {
     site.done("tables/counter/windows", json!({"runId": "live", "upper": 9})).await;
     let request = json!({"runId": "again", "from_date": "3", "to_date": "5"});
     let window = site.done("tables/counter/windows", request.clone()).await;
-    assert_eq!(window["query"], "SELECT * FROM [dbo].[counter] WHERE [n] > 3 AND [n] <= 5");
+    let between = "WHERE [n] > CAST(3 AS bigint) AND [n] <= CAST(5 AS bigint)";
+    assert_eq!(window["query"], format!("SELECT * FROM [dbo].[counter] {between}"));
     assert_eq!(site.post("tables/counter/windows", request.clone()).await, (200, window.clone()));
     let address = format!("tables/counter/windows/{}", window["id"].as_str().unwrap());
     let end = site.done(&format!("{address}/commit"), json!({"rowsRead": 2, "max": "5"})).await;
@@ -188,6 +189,18 @@ async fn a_mark_is_set_by_hand_only_with_its_version() {
     let etag = now["etag"].as_str().unwrap();
     let (status, answer) = set(&format!("?etag={etag}"), Value::Null).await;
     assert_eq!((status, &answer["mark"]), (200, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_mark_that_the_database_cannot_hold_is_refused_everywhere() {
+    let site = Site::new().await;
+    let watermark = json!({"column": "d", "type": "decimal"});
+    site.done("tables", json!({"id": "big", "table": "big", "watermark": watermark})).await;
+    let value = "9".repeat(39);
+    let (status, problem) = site.post("tables/big/mark?etag=none", json!({"value": value})).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!("value")), "{problem}");
+    let done = site.done("tables/import", json!({"cdc": value, "table": "big"})).await;
+    assert_eq!(each(&done, "result"), ["refused"], "{done}");
 }
 
 fn parquet_file(rows: usize) -> Vec<u8> {

@@ -30,15 +30,17 @@ pub enum Kind {
     Decimal,
     /// A day.
     Date,
-    /// A text, compared by its bytes.
+    /// A text, compared by its bytes; in SQL Server an `nvarchar` or `nchar`.
     Text,
+    /// A text that SQL Server keeps in a code page: `varchar`, `char` or `text`.
+    VarChar,
 }
 
 /// A type that is none of these.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no type of a watermark; use datetime2(7), datetime, datetimeoffset(7), timestamp, \
-     timestamptz, rowversion, int, bigint, decimal, date or string"
+     timestamptz, rowversion, int, bigint, decimal, date, string or varchar"
 )]
 pub struct UnknownKind(String);
 
@@ -91,7 +93,9 @@ impl Kind {
                  datetime2(7) for times"
             }
             (_, Dialect::SqlServer) => "SQL Server calls it datetimeoffset(7)",
-            _ => "PostgreSQL has timestamp, timestamptz, int, bigint, decimal, date and string",
+            _ => {
+                "PostgreSQL has timestamp, timestamptz, int, bigint, decimal, date, string and varchar"
+            }
         };
         Err(format!("`{self}` is no type of this dialect; {instead}"))
     }
@@ -115,7 +119,8 @@ impl FromStr for Kind {
             "timestamptz" | "timestamp with time zone" => Self::TimestampTz(digits(6)?),
             // Their sizes change nothing about how values compare.
             "decimal" | "numeric" => Self::Decimal,
-            "string" | "varchar" | "nvarchar" | "char" | "nchar" | "text" => Self::Text,
+            "string" | "nvarchar" | "nchar" => Self::Text,
+            "varchar" | "char" | "text" => Self::VarChar,
             _ if size.is_some() => return Err(unknown()),
             "datetime" => Self::DateTime,
             "rowversion" => Self::RowVersion,
@@ -154,6 +159,7 @@ impl fmt::Display for Kind {
             Self::Decimal => f.write_str("decimal"),
             Self::Date => f.write_str("date"),
             Self::Text => f.write_str("string"),
+            Self::VarChar => f.write_str("varchar"),
         }
     }
 }
@@ -187,6 +193,7 @@ mod tests {
             ("timestamp", "timestamp(6)"),
             ("numeric(38, 10)", "decimal"),
             ("nvarchar(50)", "string"),
+            ("char(8)", "varchar"),
             ("integer", "int"),
         ] {
             let kind: Kind = text.parse().unwrap();

@@ -249,6 +249,22 @@ impl Checked {
         self.watermark.as_ref().filter(|_| self.mode == Mode::Incremental)
     }
 
+    /// Reads a value of a type that the database can hold.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn value(&self, kind: Kind, json: &Json) -> Result<Value, String> {
+        self.acceptable(Value::of_json(kind, json)?)
+    }
+
+    /// A value, if the database can hold it.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn acceptable(&self, value: Value) -> Result<Value, String> {
+        self.spec.dialect.check_value(&value).map(|()| value)
+    }
+
     /// Its names as SQL.
     pub fn quoted(&self) -> Quoted {
         let dialect = self.spec.dialect;

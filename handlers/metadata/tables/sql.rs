@@ -105,12 +105,23 @@ impl Dialect {
         match (self, kind) {
             // Eight bytes, however many digits were written.
             (_, Kind::RowVersion) => format!("0x{:0>16}", text[2..].to_ascii_uppercase()),
-            (Self::SqlServer, Kind::Text) => format!("N'{}'", text.replace('\'', "''")),
+            // A number of more than 32 bits is a numeric, to which the column would be converted,
+            // and no index be sought.
+            (Self::SqlServer, Kind::BigInt) => format!("CAST({text} AS bigint)"),
+            // So it would be to an nvarchar; but beyond ASCII only that has every character.
+            (Self::SqlServer, Kind::VarChar) if text.is_ascii() => {
+                format!("'{}'", text.replace('\'', "''"))
+            }
+            (Self::SqlServer, Kind::Text | Kind::VarChar) => {
+                format!("N'{}'", text.replace('\'', "''"))
+            }
             // A backslash may escape what follows it, by a setting of the session.
-            (Self::PostgreSql, Kind::Text) if text.contains('\\') => {
+            (Self::PostgreSql, Kind::Text | Kind::VarChar) if text.contains('\\') => {
                 format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
             }
-            (Self::PostgreSql, Kind::Text) => format!("'{}'", text.replace('\'', "''")),
+            (Self::PostgreSql, Kind::Text | Kind::VarChar) => {
+                format!("'{}'", text.replace('\'', "''"))
+            }
             _ => text.to_owned(),
         }
     }
@@ -126,6 +137,11 @@ impl Source<'_> {
     /// All rows.
     pub fn everything(&self) -> String {
         format!("SELECT * FROM {}", self.name())
+    }
+
+    /// The rows without a value in a column.
+    pub fn without_value(&self, column: &str) -> String {
+        format!("{} WHERE {} IS NULL", self.everything(), self.dialect.quoted(column))
     }
 
     /// The rows of a window.
@@ -159,13 +175,13 @@ impl Source<'_> {
                 );
             }
             Dialect::SqlServer => match kind {
-                Kind::Text => max,
+                Kind::Text | Kind::VarChar => max,
                 Kind::Date => format!("CONVERT(varchar(10), {max}, 23)"),
                 kind if kind.is_time() => format!("CONVERT(varchar(40), {max}, 121)"),
                 _ => format!("CONVERT(varchar(50), {max})"),
             },
             Dialect::PostgreSql => match kind {
-                Kind::Text => max,
+                Kind::Text | Kind::VarChar => max,
                 Kind::Date => format!("to_char({max}, 'YYYY-MM-DD')"),
                 Kind::TimestampTz(_) => format!(
                     "to_char({max} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
@@ -214,7 +230,13 @@ mod tests {
             (SqlServer, "date", "2026-12-01", "CAST('2026-12-01' AS date)"),
             (SqlServer, "rowversion", "0x7d1", "0x00000000000007D1"),
             (SqlServer, "string", "O'Neil \\", "N'O''Neil \\'"),
-            (SqlServer, "bigint", "-7", "-7"),
+            (SqlServer, "nvarchar(9)", "a", "N'a'"),
+            (SqlServer, "varchar(9)", "O'Neil\tx", "'O''Neil\tx'"),
+            (SqlServer, "varchar(9)", "é'", "N'é'''"),
+            (SqlServer, "bigint", "-7", "CAST(-7 AS bigint)"),
+            (SqlServer, "int", "-7", "-7"),
+            (PostgreSql, "bigint", "-7", "-7"),
+            (PostgreSql, "varchar", "\\'é", "E'\\\\''é'"),
             (
                 PostgreSql,
                 "timestamp",
@@ -239,10 +261,11 @@ mod tests {
     #[test]
     fn a_query_reads_above_the_mark_and_up_to_the_bound() {
         let source = Source { dialect: Dialect::SqlServer, schema: "dbo", table: "Order]s; --" };
-        let (lower, upper) = (value("bigint", "7"), value("bigint", "42"));
+        let (lower, upper) = (value("int", "7"), value("int", "42"));
         let mut bounds = Bounds { lower: Some(&lower), upper: Some(&upper), with_null: false };
         let all = "SELECT * FROM [dbo].[Order]]s; --]";
         assert_eq!(source.query("id", &bounds), format!("{all} WHERE [id] > 7 AND [id] <= 42"));
+        assert_eq!(source.without_value("id"), format!("{all} WHERE [id] IS NULL"));
         bounds.upper = None;
         assert_eq!(source.query("id", &bounds), format!("{all} WHERE [id] > 7"));
         let first = Bounds { lower: None, upper: Some(&upper), with_null: true };

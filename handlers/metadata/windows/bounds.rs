@@ -33,6 +33,8 @@ pub struct Span {
     pub upper: Option<Value>,
     /// Whether everything is read because there is no mark.
     pub is_first: bool,
+    /// Whether only rows without a value are read, since the source has no other.
+    pub has_no_maximum: bool,
     /// Whether a higher bound was asked for.
     pub is_capped: bool,
 }
@@ -50,6 +52,9 @@ impl Span {
         let source =
             Source { dialect: table.spec.dialect, schema: &schema, table: &table.spec.table };
         match (&table.watermark, self.kind) {
+            (Some(watermark), Some(_)) if self.has_no_maximum => {
+                source.without_value(&watermark.column)
+            }
             (Some(watermark), Some(_)) => {
                 let bounds = Bounds {
                     lower: self.lower.as_ref(),
@@ -84,6 +89,7 @@ pub fn live(
             lower: None,
             upper: None,
             is_first: false,
+            has_no_maximum: false,
             is_capped: false,
         });
     };
@@ -97,8 +103,7 @@ pub fn live(
         return Err(Error::conflict(detail, serde_json::Value::Null));
     }
     let asked = given(request.upper.as_ref()).map(|json| {
-        acceptable(table, Value::of_json(watermark.kind, json))
-            .map_err(|detail| Wrong::new("upper", detail))
+        table.value(watermark.kind, json).map_err(|detail| Wrong::new("upper", detail))
     });
     let passed = passed(table, watermark, lower.as_ref(), now);
     let (upper, is_capped) = match (asked.transpose()?, passed) {
@@ -111,8 +116,10 @@ pub fn live(
         (None, passed) => (passed, false),
     };
     let is_first = lower.is_none();
+    // The highest value was asked for, and there was none.
+    let has_no_maximum = is_first && upper.is_none() && request.upper.is_some();
     let (purpose, kind) = (Purpose::Live, Some(watermark.kind));
-    Ok(Span { purpose, kind, lower, upper, is_first, is_capped })
+    Ok(Span { purpose, kind, lower, upper, is_first, has_no_maximum, is_capped })
 }
 
 /// The mark, or where the first window begins.
@@ -154,11 +161,6 @@ fn passed(
     }
 }
 
-fn acceptable(table: &Checked, value: Result<Value, String>) -> Result<Value, String> {
-    let value = value?;
-    table.spec.dialect.check_value(&value).map(|()| value)
-}
-
 /// What a backfill reads: `from_date < column <= to_date`, as between two marks.
 ///
 /// # Errors
@@ -178,7 +180,8 @@ pub fn backfill(table: &Checked, request: &Request, now: OffsetDateTime) -> Resu
             }
             json => Value::of_json(watermark.kind, json),
         };
-        acceptable(table, value).map(Some).map_err(|detail| Wrong::new(field, detail))
+        let value = value.and_then(|value| table.acceptable(value));
+        value.map(Some).map_err(|detail| Wrong::new(field, detail))
     };
     let lower = read("from_date", &request.from, Side::From)?;
     let upper = match read("to_date", &request.to, Side::To)? {
@@ -191,6 +194,7 @@ pub fn backfill(table: &Checked, request: &Request, now: OffsetDateTime) -> Resu
         lower,
         upper,
         is_first: false,
+        has_no_maximum: false,
         is_capped: false,
     };
     if span.is_empty() {

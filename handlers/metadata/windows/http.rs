@@ -34,7 +34,7 @@ use crate::{
             token,
             versioned::Versioned,
         },
-        tables::{http::of, value::Value},
+        tables::http::of,
     },
     stores::{
         ETag,
@@ -275,7 +275,7 @@ pub async fn set_mark(
     })?;
     let value = match &setting.value {
         serde_json::Value::Null => None,
-        json => Some(Value::of_json(watermark.kind, json).map_err(|e| Wrong::new("value", e))?),
+        json => Some(table.value(watermark.kind, json).map_err(|e| Wrong::new("value", e))?),
     };
     preconditions.require_version()?;
     let now = OffsetDateTime::now_utc();

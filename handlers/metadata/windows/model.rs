@@ -12,6 +12,7 @@ use crate::metadata::tables::{
     kind::Kind,
     model::{Mode, Quoted},
     sink::Sink,
+    sql::Dialect,
     value::Value,
 };
 
@@ -86,6 +87,14 @@ pub struct Window {
     /// Whether a higher bound was asked for than the clock allows: rows of the future, or within
     /// the lag, are left to later windows.
     pub is_capped: bool,
+    /// Whether only rows without a value are read, since the source said that it has no highest
+    /// value; its commit moves no mark.
+    #[serde(default)]
+    pub has_no_maximum: bool,
+    /// The SQL of the database; null for windows that were opened before it was kept.
+    #[serde(default)]
+    #[schema(required)]
+    pub dialect: Option<Dialect>,
     /// The table's names as SQL.
     pub quoted: Quoted,
     /// The whole query.

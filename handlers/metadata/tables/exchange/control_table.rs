@@ -152,7 +152,7 @@ fn name_of(kind: Kind) -> &'static str {
         Kind::Int => "Int32",
         Kind::BigInt => "Int64",
         Kind::Decimal => "Decimal",
-        Kind::Text => "String",
+        Kind::Text | Kind::VarChar => "String",
         Kind::RowVersion => "Byte[]",
         _ => "DateTime",
     }

@@ -237,7 +237,8 @@ async fn mark(
     let Some(watermark) = table.incremental() else {
         return Ok(refused(Some(id), vec!["all of this table is read, every time".to_owned()]));
     };
-    let value = match cdc::read(row, watermark.kind) {
+    let value = cdc::read(row, watermark.kind).and_then(|value| table.acceptable(value));
+    let value = match value {
         Ok(value) => value,
         Err(reason) => return Ok(refused(Some(id), vec![reason])),
     };

@@ -85,7 +85,14 @@ pub fn repeated(state: &State, window: &Window) -> Result<Decision, Error> {
 /// How far a commit says that the table is read.
 fn reached(window: &Window, commit: &Commit, rows_read: u64) -> Result<Option<Value>, Error> {
     let (Some(kind), true) = (window.kind, rows_read > 0) else { return Ok(None) };
-    let max = given(commit.max.as_ref()).map(|max| Value::of_json(kind, max)).transpose();
+    if window.has_no_maximum {
+        return Ok(None);
+    }
+    let read = |max| {
+        let value = Value::of_json(kind, max)?;
+        window.dialect.map_or(Ok(()), |dialect| dialect.check_value(&value)).map(|()| value)
+    };
+    let max = given(commit.max.as_ref()).map(read).transpose();
     let max = max.map_err(|detail| Wrong::new("max", detail))?;
     let upper = window.upper.as_deref().map(|text| Value::parse(kind, text)).transpose();
     let upper = upper.map_err(|detail| Wrong::new("upper", detail))?;

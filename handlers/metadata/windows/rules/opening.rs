@@ -163,6 +163,8 @@ fn window(
         upper_literal: literal(&span.upper),
         is_empty: span.is_empty(),
         is_capped: span.is_capped,
+        has_no_maximum: span.has_no_maximum,
+        dialect: Some(dialect),
         quoted: table.quoted(),
         query: span.query(table),
         max_query: table.max_query(),

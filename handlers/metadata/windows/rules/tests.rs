@@ -76,7 +76,10 @@ fn a_start_makes_the_first_run_one_of_many() {
     let table = table_of(json!({"table": "t", "watermark": watermark}));
     let plain = request(json!({"runId": "r", "upper": 9}));
     let Decision { window, .. } = open(&table, &State::default(), &plain, None, NOW, "w").unwrap();
-    assert_eq!(window.query, "SELECT * FROM [dbo].[t] WHERE [c] > 5 AND [c] <= 9");
+    assert_eq!(
+        window.query,
+        "SELECT * FROM [dbo].[t] WHERE [c] > CAST(5 AS bigint) AND [c] <= CAST(9 AS bigint)"
+    );
     assert_eq!((window.first_run, window.previous_mark), (false, None));
 }
 
@@ -194,7 +197,10 @@ fn the_mark_only_moves_forward_and_only_with_rows() {
 fn an_open_window_needs_the_highest_value() {
     let (table, state) = marked();
     let state = open(&table, &state, &by("r1"), None, NOW, "w1").unwrap().next.unwrap();
-    assert_eq!(state.live.as_ref().unwrap().query, "SELECT * FROM [dbo].[t] WHERE [c] > 10");
+    assert_eq!(
+        state.live.as_ref().unwrap().query,
+        "SELECT * FROM [dbo].[t] WHERE [c] > CAST(10 AS bigint)"
+    );
     let error = commit(&state, "w1", &rows(1, None), NOW).unwrap_err();
     assert!(error.to_string().starts_with("max: is missing"), "{error}");
     assert!(commit(&state, "w1", &rows(1, Some("x")), NOW).is_err());
@@ -225,7 +231,8 @@ fn a_backfill_leaves_the_mark_alone() {
     let wanted = request(json!({"runId": "r1", "from_date": "3", "to_date": "7"}));
     assert!(is_backfill(&wanted));
     let window = open_backfill(&table, &state, &wanted, NOW).unwrap();
-    assert_eq!(window.query, "SELECT * FROM [dbo].[t] WHERE [c] > 3 AND [c] <= 7");
+    let between = "WHERE [c] > CAST(3 AS bigint) AND [c] <= CAST(7 AS bigint)";
+    assert_eq!(window.query, format!("SELECT * FROM [dbo].[t] {between}"));
     assert_eq!((window.purpose, window.id), (Purpose::Backfill, backfill_id(&table, &wanted)));
     let window = open_backfill(&table, &state, &wanted, NOW).unwrap();
     let commit = rows(3, Some("999"));
@@ -266,6 +273,35 @@ fn a_mark_of_another_type_is_not_guessed_at() {
     assert_eq!(opened.window.lower.as_deref(), Some("10"));
     let error = open(&table("date"), &state, &by("r1"), None, NOW, "w1").unwrap_err();
     assert!(error.to_string().contains("set the mark anew"), "{error}");
+}
+
+#[test]
+fn rows_without_a_value_are_read_and_committed_alone() {
+    let table = table("bigint");
+    for upper in [json!({}), json!({"upper": null}), json!("")] {
+        let first = request(json!({"runId": "r1", "firstRun": true, "upper": upper}));
+        let opened = open(&table, &State::default(), &first, None, NOW, "w1").unwrap();
+        assert_eq!(opened.window.query, "SELECT * FROM [dbo].[t] WHERE [c] IS NULL");
+        let state = opened.next.unwrap();
+        for max in [None, Some("7")] {
+            let done = commit(&state, "w1", &rows(3, max), NOW).unwrap().unwrap();
+            // What came meanwhile was not read.
+            assert_eq!(done.next.unwrap().mark, None);
+        }
+    }
+    // Nobody asked: all is read, and the highest value must be said.
+    let state = open(&table, &State::default(), &by("r1"), None, NOW, "w1").unwrap().next.unwrap();
+    assert_eq!(state.live.as_ref().unwrap().query, "SELECT * FROM [dbo].[t]");
+    assert!(commit(&state, "w1", &rows(3, None), NOW).is_err());
+}
+
+#[test]
+fn a_commit_sets_no_mark_that_the_database_cannot_hold() {
+    let table = table("decimal");
+    let state = open(&table, &State::default(), &by("r1"), None, NOW, "w1").unwrap().next.unwrap();
+    let error = commit(&state, "w1", &rows(1, Some(&"9".repeat(39))), NOW).unwrap_err();
+    assert!(error.to_string().contains("38 at most"), "{error}");
+    assert!(commit(&state, "w1", &rows(1, Some(&"9".repeat(38))), NOW).is_ok());
 }
 
 #[test]
