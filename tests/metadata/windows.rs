@@ -280,6 +280,28 @@ async fn files_without_rows_go_and_no_others() {
 }
 
 #[tokio::test]
+async fn more_files_than_are_looked_at_are_told() {
+    let site = Site::new().await;
+    let request = json!({"runId": "r", "firstRun": true});
+    let window = site.done("tables/sales.orders/windows", request).await;
+    let id = window["id"].as_str().unwrap();
+    let folder = site.path(&format!("bronze/sales/orders/{id}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    for n in 0..1_002 {
+        let content = if n < 2 { "7" } else { "" };
+        std::fs::write(folder.join(format!("{n:04}.csv")), content).unwrap();
+    }
+    let address = format!("tables/sales.orders/windows/{id}/commit");
+    for (removed, reason) in [(998, true), (2, false)] {
+        let end = site.done(&address, json!({"rowsRead": 0})).await;
+        let emptied = &end["emptied"];
+        assert_eq!(emptied["removed"].as_array().unwrap().len(), removed);
+        assert_eq!(emptied["left"].as_array().unwrap().len(), 2);
+        assert_eq!(emptied["reason"].is_string(), reason, "{}", emptied["reason"]);
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_removed_where_others_write() {
     let site = Site::new().await;
     for (id, sink, reason) in [

@@ -45,7 +45,7 @@ pub struct Emptied {
     pub removed: Vec<String>,
     /// The files that stay, and why.
     pub left: Vec<Left>,
-    /// Why nothing was looked at; null if something was.
+    /// Why nothing, or not everything, was looked at; null if all was.
     #[schema(required)]
     pub reason: Option<String>,
 }

@@ -43,8 +43,12 @@ pub async fn remove(
         Ok(sink) => sink,
         Err(reason) => return Ok(Emptied { reason: Some(reason), ..Emptied::default() }),
     };
-    let mut emptied = Emptied::default();
-    for file in files(&**blobs, sink).await? {
+    let (files, has_more) = files(&**blobs, sink).await?;
+    let reason = has_more.then(|| {
+        format!("there are more than {MOST} files: only the first of them were looked at")
+    });
+    let mut emptied = Emptied { reason, ..Emptied::default() };
+    for file in files {
         let path = file.path.to_string();
         let left = match verdict(blobs, &file).await? {
             Some(reason) => Some(reason),
@@ -73,21 +77,23 @@ fn own_sink<'a>(window: &'a Window, allowed: &[String]) -> Result<&'a Sink, Stri
     Ok(sink)
 }
 
-async fn files(blobs: &dyn Blobs, sink: &Sink) -> Result<Vec<Source>, StoreError> {
+/// The files of a window, and whether there are more.
+async fn files(blobs: &dyn Blobs, sink: &Sink) -> Result<(Vec<Source>, bool), StoreError> {
     let prefix = format!("{}/", sink.folder);
     let (mut found, mut token) = (Vec::new(), None);
     loop {
         let page = match blobs.list(&sink.container, &prefix, token.as_deref()).await {
-            Err(error) if error.fault == Fault::NotFound => return Ok(found),
+            Err(error) if error.fault == Fault::NotFound => return Ok((found, false)),
             page => page?,
         };
         let files = page.items.into_iter();
         let files = files.map(|Listed { path, properties }| Source { path, properties });
         found.extend(files.filter(|file| !is_folder(file)));
         token = page.next;
-        if token.is_none() || found.len() >= MOST {
+        if token.is_none() || found.len() > MOST {
+            let has_more = found.len() > MOST;
             found.truncate(MOST);
-            return Ok(found);
+            return Ok((found, has_more));
         }
     }
 }
