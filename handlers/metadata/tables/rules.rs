@@ -16,9 +16,12 @@ use super::{
 use crate::{
     config::parse_span,
     error::{Error, Wrong},
-    metadata::http::{
-        body,
-        text::{check_id, check_text},
+    metadata::{
+        datasets::rules::merge,
+        http::{
+            body,
+            text::{check_id, check_text},
+        },
     },
 };
 
@@ -131,24 +134,11 @@ pub fn has_read_only(patch: &Map<String, Json>) -> bool {
 /// # Errors
 /// `Fields`.
 pub fn patched(spec: &Spec, patch: &Map<String, Json>) -> Result<Spec, Error> {
-    let Ok(Json::Object(mut whole)) = serde_json::to_value(spec) else {
-        return Err(Error::Panicked);
-    };
-    merge(&mut whole, patch);
-    spec_of(whole)
-}
-
-fn merge(target: &mut Map<String, Json>, patch: &Map<String, Json>) {
-    for (name, value) in patch {
-        match (target.get_mut(name), value) {
-            (_, Json::Null) => {
-                target.shift_remove(name);
-            }
-            (Some(Json::Object(inner)), Json::Object(patch)) => merge(inner, patch),
-            _ => {
-                target.insert(name.clone(), value.clone());
-            }
-        }
+    let mut whole = serde_json::to_value(spec).unwrap_or_default();
+    merge(&mut whole, &Json::Object(patch.clone()));
+    match whole {
+        Json::Object(whole) => spec_of(whole),
+        _ => Err(Error::Panicked),
     }
 }
 
@@ -210,6 +200,9 @@ fn watermark(spec: &Spec, mode: Mode, wrong: &mut Vec<Wrong>) -> Option<Checkpoi
     let lag = lag.map_err(|detail| keep("watermark.lag", detail)).ok();
     let kind = read_kind(spec.dialect, &watermark.kind);
     let kind = kind.map_err(|detail| keep("watermark.type", detail)).ok()?;
+    if !kind.is_time() && lag.is_some_and(|lag| !lag.is_zero()) {
+        keep("watermark.lag", format!("has no meaning: a {kind} is no time"));
+    }
     let start = watermark.start.as_deref().filter(|start| !start.is_empty());
     let start = start.map(|text| {
         let value = Value::parse(kind, text)?;

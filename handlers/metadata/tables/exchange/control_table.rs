@@ -114,7 +114,8 @@ fn watermark(
     ];
     note_ignored(settings, "DataLoadingBehaviorSettings.", &known, notes);
     let start = text(settings, "watermarkColumnStartValue");
-    Some(Watermark { column, kind, lag: defaults.lag.clone(), start })
+    let lag = defaults.lag(&kind);
+    Some(Watermark { column, kind, lag, start })
 }
 
 /// The type that the database has for a column, if the mapping of the copy knows it.

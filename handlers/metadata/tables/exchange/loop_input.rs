@@ -20,7 +20,8 @@ pub fn read(row: &Map<String, Json>, defaults: &Defaults) -> Result<Read, String
     let mut spec = defaults.spec(text(row, "schema"), table);
     if let Some(column) = text(row, "cdc_col") {
         let kind = defaults.kind(&mut notes);
-        spec.watermark = Some(Watermark { column, kind, lag: defaults.lag.clone(), start: None });
+        let lag = defaults.lag(&kind);
+        spec.watermark = Some(Watermark { column, kind, lag, start: None });
     }
     for name in ["from_date", "to_date"] {
         if text(row, name).is_some() {

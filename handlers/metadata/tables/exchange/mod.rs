@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
 
-use super::{model::Spec, sql::Dialect};
+use super::{kind::Kind, model::Spec, sql::Dialect};
 
 /// A list's form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -75,6 +75,11 @@ impl Defaults {
             freshness: None,
             slo: None,
         }
+    }
+
+    /// The lag of a watermark, which only a time has.
+    fn lag(&self, kind: &str) -> Option<String> {
+        self.lag.clone().filter(|_| kind.parse::<Kind>().is_ok_and(Kind::is_time))
     }
 
     /// The type of a watermark of which nothing is known.

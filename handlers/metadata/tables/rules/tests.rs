@@ -66,6 +66,13 @@ fn everything_that_is_wrong_is_told() {
     let start = json!({"column": "c", "type": "int", "start": "x"});
     let start = read(json!({"table": "t", "watermark": start})).unwrap_err();
     assert!(start.starts_with("watermark.start: "), "{start}");
+    for (kind, is_good) in [("int", false), ("rowversion", false), ("date", true)] {
+        let watermark = json!({"column": "c", "type": kind, "lag": "5m"});
+        let found = read(json!({"table": "t", "watermark": watermark}));
+        assert_eq!(found.is_ok(), is_good, "{kind}");
+        let wrong = found.err().unwrap_or_default();
+        assert_eq!(wrong.starts_with("watermark.lag: has no meaning"), !is_good, "{wrong}");
+    }
     assert!(read(json!({"table": "t", "dialct": "x"})).unwrap_err().contains("`dialect`"));
 }
 
@@ -80,7 +87,7 @@ fn an_id_fits_an_address() {
 
 #[test]
 fn a_patch_merges_deeply() {
-    let watermark = json!({"column": "c", "type": "int", "lag": "5m"});
+    let watermark = json!({"column": "c", "type": "date", "lag": "5m"});
     let table = read(json!({"table": "t", "watermark": watermark})).unwrap();
     let Json::Object(patch) = json!({"watermark": {"lag": null, "column": "d"}, "order": 3}) else {
         panic!("an object")

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a window is kept for its run.
-pub(super) const KEPT: Duration = Duration::hours(24);
+pub(super) const HELD: Duration = Duration::hours(24);
 
 /// The id of a backfill: the same for the same run and the same bounds.
 pub fn backfill_id(table: &Checked, request: &Request) -> String {
@@ -114,7 +114,7 @@ fn resume(state: &State, live: &Window, now: OffsetDateTime) -> Decision {
     if !is_expired(live, now) {
         return Decision { next: None, window: live.clone() };
     }
-    let window = Window { expires_at: write_time(now + KEPT), ..live.clone() };
+    let window = Window { expires_at: write_time(now + HELD), ..live.clone() };
     let next = State { live: Some(window.clone()), ..state.clone() };
     Decision { next: Some(next), window }
 }
@@ -173,7 +173,7 @@ fn window(
         previous_mark: state.mark.as_ref().map(|mark| mark.value.text().to_owned()),
         sink: sink_of(table, &request.run_id, id, now)?,
         opened_at: write_time(now),
-        expires_at: write_time(now + KEPT),
+        expires_at: write_time(now + HELD),
         closed_at: None,
         rows_read: None,
         new_mark: None,

@@ -3,7 +3,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
     ending::{LONGEST_REASON, MOST_DAYS},
-    opening::KEPT,
+    opening::HELD,
     *,
 };
 use crate::metadata::{
@@ -108,19 +108,19 @@ fn a_run_gets_its_window_again() {
 fn another_run_waits_until_the_window_expires() {
     let (table, state) = marked();
     let state = open(&table, &state, &by("r1"), None, NOW, "w1").unwrap().next.unwrap();
-    let error = open(&table, &state, &by("r2"), None, NOW + KEPT - Duration::SECOND, "w2");
+    let error = open(&table, &state, &by("r2"), None, NOW + HELD - Duration::SECOND, "w2");
     let error = error.unwrap_err();
     assert_eq!(error.status().as_u16(), 409);
     let problem = error.problem(None);
     assert_eq!(problem["current"]["window"]["id"], "w1");
     assert_eq!(problem["current"]["mark"]["value"], "10");
 
-    let taken = open(&table, &state, &by("r2"), None, NOW + KEPT, "w2").unwrap().next.unwrap();
+    let taken = open(&table, &state, &by("r2"), None, NOW + HELD, "w2").unwrap().next.unwrap();
     let last = taken.last.as_ref().unwrap();
     assert_eq!((last.id.as_str(), last.status), ("w1", Status::Expired));
     assert_eq!(last.superseded_by.as_deref(), Some("r2"));
     // The late one is told, and changes nothing.
-    let late = commit(&taken, "w1", &rows(5, Some("99")), NOW + KEPT).unwrap_err();
+    let late = commit(&taken, "w1", &rows(5, Some("99")), NOW + HELD).unwrap_err();
     assert_eq!(late.status().as_u16(), 409);
     assert_eq!(late.problem(None)["current"]["mark"]["value"], "10");
     assert_eq!(taken.live.as_ref().unwrap().lower.as_deref(), Some("10"));
@@ -133,7 +133,7 @@ fn what_expired_goes_on_if_nobody_came() {
     let late = NOW + Duration::days(3);
     let again = open(&table, &state, &by("r1"), None, late, "w2").unwrap();
     assert_eq!(again.window.id, "w1");
-    assert_eq!(again.window.expires_at, write_time(late + KEPT));
+    assert_eq!(again.window.expires_at, write_time(late + HELD));
     let state = again.next.unwrap();
     let done = commit(&state, "w1", &rows(1, Some("12")), late).unwrap().unwrap();
     assert_eq!(mark_of(&done.next.unwrap()), "12");
