@@ -14,6 +14,7 @@ use super::{
     operations::{FOUND, operation, text},
 };
 use crate::metadata::{
+    http::resource::Deleted,
     datasets::model::{Dataset, Draft, Status as DatasetStatus},
     freshness::model::{Freshness, Status as FreshnessStatus},
     runs::{
@@ -25,7 +26,7 @@ use crate::metadata::{
             Form,
             http::{Imported, Request as Import},
         },
-        http::{Deleted, TableAnswer},
+        http::TableAnswer,
         model::{Mode, Spec, Table},
         sql::Dialect,
     },

@@ -37,14 +37,7 @@ use crate::{
     stores::ETag,
 };
 
-/// The answer to a deletion.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Deleted {
-    /// What is gone.
-    pub id: String,
-    /// Always true.
-    pub deleted: bool,
-}
+pub use crate::metadata::http::resource::{Deleted, of};
 
 /// A table, and how far it is read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -55,14 +48,6 @@ pub struct TableAnswer {
     /// How far it is read; null if nothing was read yet.
     #[schema(required)]
     pub mark: Option<Mark>,
-}
-
-/// The parts of a path that an address has.
-///
-/// # Errors
-/// `Fields` for bytes that are no text.
-pub fn of<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Error> {
-    path.map(|Path(parts)| parts).map_err(|error| Wrong::new("id", error.body_text()).into())
 }
 
 impl App {

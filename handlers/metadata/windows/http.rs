@@ -31,10 +31,10 @@ use crate::{
             conditions::Preconditions,
             list::{List, Written},
             query::Parameters,
+            resource::of,
             token,
             versioned::Versioned,
         },
-        tables::http::of,
     },
     stores::{
         ETag,
