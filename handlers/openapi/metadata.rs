@@ -14,9 +14,9 @@ use super::{
     operations::{FOUND, operation, text},
 };
 use crate::metadata::{
-    http::resource::Deleted,
     datasets::model::{Dataset, Draft, Status as DatasetStatus},
     freshness::model::{Freshness, Status as FreshnessStatus},
+    http::resource::Deleted,
     runs::{
         model::{Run, Status as RunStatus},
         report::Report,

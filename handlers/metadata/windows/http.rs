@@ -25,16 +25,14 @@ use super::{
 use crate::{
     app::App,
     error::{Error, Wrong},
-    metadata::{
-        http::{
-            body,
-            conditions::Preconditions,
-            list::{List, Written},
-            query::Parameters,
-            resource::of,
-            token,
-            versioned::Versioned,
-        },
+    metadata::http::{
+        body,
+        conditions::Preconditions,
+        list::{List, Written},
+        query::Parameters,
+        resource::of,
+        token,
+        versioned::Versioned,
     },
     stores::{
         ETag,
