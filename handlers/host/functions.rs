@@ -22,11 +22,16 @@ pub struct Function {
 
 /// Every Function of the app, in the order of their names.
 pub const FUNCTIONS: &[Function] = &[
+    Function { name: "alerts", definition: include_str!("../../functions/alerts/function.json") },
     Function {
         name: "datasets",
         definition: include_str!("../../functions/datasets/function.json"),
     },
     Function { name: "decrypt", definition: include_str!("../../functions/decrypt/function.json") },
+    Function {
+        name: "drain_alerts",
+        definition: include_str!("../../functions/drain_alerts/function.json"),
+    },
     Function { name: "encrypt", definition: include_str!("../../functions/encrypt/function.json") },
     Function {
         name: "freshness",

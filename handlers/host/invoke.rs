@@ -41,6 +41,10 @@ pub async fn invoke(
             Envelope::read(body).await?;
             call.sweep().await
         }
+        "drain_alerts" => {
+            Envelope::read(body).await?;
+            Ok(Reply::of(app.alarm(call.active)?.drain().await))
+        }
         _ => Err(Error::NoSuchAddress(format!("/{function}"))),
     }
 }
