@@ -29,11 +29,16 @@ static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
 /// root run, which parents and children share, else of what [`cause`] looks at.
 pub fn id(incident: &Incident, key: Option<&str>) -> String {
     let run = incident.root_run_id.as_deref().or(incident.run_id.as_deref());
-    match (key, run) {
+    match (key, run.filter(|run| is_id(run))) {
         (Some(key), _) => hex(&["key", key]),
         (None, Some(run)) => hex(&["run", &run.trim().to_lowercase()]),
         (None, None) => cause(incident),
     }
+}
+
+/// Whether a run's id is one and not a word like `manual` that many runs have.
+fn is_id(run: &str) -> bool {
+    run.trim().len() >= 4 && run.contains(|letter: char| letter.is_ascii_digit())
 }
 
 /// What an incident has in common with those of other runs: factory, pipeline, error code and text,
@@ -102,10 +107,11 @@ mod tests {
             root_run_id: root.map(str::to_owned),
             ..failed(run)
         };
-        let parent = id(&run("A-1", None), None);
-        assert_eq!(id(&run("b-2", Some("a-1")), None), parent);
-        assert_ne!(id(&run("b-2", None), None), parent);
+        let parent = id(&run("A-1001", None), None);
+        assert_eq!(id(&run("b-2002", Some("a-1001")), None), parent);
+        assert_ne!(id(&run("b-2002", None), None), parent);
         assert_eq!(parent.len(), 32);
+        assert_ne!(id(&run("manual", None), None), id(&run("manual, again", None), None));
         assert_eq!(id(&run("c", None), Some("rule")), id(&run("d", None), Some("rule")));
     }
 
