@@ -80,6 +80,18 @@ fn names_are_found_whatever_their_casing() {
 }
 
 #[test]
+fn an_expression_that_was_not_evaluated_is_no_name() {
+    let of = |error: &str| {
+        one(
+            json!({"pipelineName": "@pipeline().Pipeline", "runId": "@{pipeline().RunId}", "error": error}),
+        )
+    };
+    let incident = of("it broke");
+    assert_eq!((&incident.pipeline, &incident.run_id), (&None, &None));
+    assert_ne!(incident.id, of("it is full").id);
+}
+
+#[test]
 fn nothing_is_dropped() {
     for body in ["", " ", "null", "[]", "{}", "[[],[null]]", "42", "\"\"", "true", "{\"a\":{}}"] {
         let incidents = read(body);
