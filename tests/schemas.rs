@@ -7,7 +7,8 @@ use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 
 /// The HTTP functions and who may call them: the host checks a key for all but `anonymous`.
-const HTTP: [(&str, &str); 12] = [
+const HTTP: [(&str, &str); 13] = [
+    ("alerts", "function"),
     ("datasets", "function"),
     ("decrypt", "function"),
     ("encrypt", "function"),
@@ -23,7 +24,8 @@ const HTTP: [(&str, &str); 12] = [
 ];
 
 /// The other functions and their triggers.
-const OTHERS: [(&str, &str); 4] = [
+const OTHERS: [(&str, &str); 5] = [
+    ("drain_alerts", "timerTrigger"),
     ("route_blob", "blobTrigger"),
     ("route_event", "eventGridTrigger"),
     ("route_queue", "queueTrigger"),

@@ -5,7 +5,10 @@
 //! message, under a name that every try for it has; then what became of it. A worker that dies in
 //! between is followed by the next one when its right ends.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use serde::Serialize;
@@ -48,7 +51,7 @@ use crate::{
 pub const BUDGET: Duration = Duration::from_secs(45);
 
 /// What telling works with, for one invocation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Alarm<'a> {
     /// Where incidents are kept.
     pub documents: &'a dyn Documents,
@@ -59,7 +62,7 @@ pub struct Alarm<'a> {
     /// The way to the channels.
     pub outside: Outside,
     /// The clock.
-    pub now: fn() -> OffsetDateTime,
+    pub now: &'a (dyn Fn() -> OffsetDateTime + Send + Sync),
     /// When no further try is begun.
     pub deadline: Instant,
 }
@@ -99,6 +102,12 @@ impl Report {
             notices: Vec::new(),
             suppressed: None,
         }
+    }
+}
+
+impl fmt::Debug for Alarm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alarm").field("alerts", &self.alerts).finish_non_exhaustive()
     }
 }
 
@@ -282,7 +291,12 @@ impl Alarm<'_> {
     /// all that are open of it.
     async fn over(&self, incident: &Incident) -> Result<Vec<Report>, StoreError> {
         let mut reports = Vec::new();
-        reports.extend(self.end(&incident.id).await?);
+        let run = fingerprint::run(incident);
+        let joined = match &run {
+            Some(run) => self.incidents().joined(run).await?,
+            None => None,
+        };
+        reports.extend(self.end(joined.as_ref().unwrap_or(&incident.id)).await?);
         let is_success = incident.shape != "azureMonitor" && incident.severity == Severity::Info;
         if let Some(pipeline) = incident.pipeline.as_deref().filter(|_| is_success) {
             let factory = incident.factory.as_ref().map(|factory| factory.name.as_str());

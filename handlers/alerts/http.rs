@@ -72,7 +72,7 @@ impl App {
             retention: self.settings.incident_retention,
             alerts,
             outside: self.exit.outside(alerts.loopback)?,
-            now: OffsetDateTime::now_utc,
+            now: &OffsetDateTime::now_utc,
             deadline: Instant::now() + BUDGET,
         })
     }
@@ -135,8 +135,9 @@ impl Answer {
         let (mut delivered, mut suppressed, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for report in &incidents {
             let incident = || report.id.clone();
-            suppressed
-                .extend(report.suppressed.clone().map(|reason| Kept { incident: incident(), reason }));
+            suppressed.extend(
+                report.suppressed.clone().map(|reason| Kept { incident: incident(), reason }),
+            );
             for said in &report.notices {
                 let channel = said.channel.clone();
                 match said.outcome {
@@ -218,9 +219,12 @@ pub async fn preview(State(app): State<Arc<App>>, body: Body) -> Result<Json<Val
     let base = active.config.alerts.base.as_deref();
     let mut preview = rendered(&incident, base);
     preview["incidents"] = json!(count);
-    let wants = active.config.alerts.channels.iter().filter(|channel| {
-        channel.wants(&incident, super::deliver::channel::Occasion::Opened)
-    });
+    let wants = active
+        .config
+        .alerts
+        .channels
+        .iter()
+        .filter(|channel| channel.wants(&incident, super::deliver::channel::Occasion::Opened));
     preview["channels"] = wants.map(|channel| channel.name.clone()).collect();
     Ok(Json(preview))
 }

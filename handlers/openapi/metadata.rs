@@ -52,11 +52,11 @@ const CONDITIONS: &[Parameter] = &[
         })
     }),
 ];
-const LIMIT: Parameter =
+pub(super) const LIMIT: Parameter =
     ("limit", || json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
-const TOKEN: Parameter = ("continuationToken", || json!({ "type": "string" }));
-const FROM: Parameter = ("from", time);
-const TO: Parameter = ("to", time);
+pub(super) const TOKEN: Parameter = ("continuationToken", || json!({ "type": "string" }));
+pub(super) const FROM: Parameter = ("from", time);
+pub(super) const TO: Parameter = ("to", time);
 
 fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })

@@ -111,9 +111,10 @@ impl Exit {
         if let Some(outside) = opened.get() {
             return Ok(outside.clone());
         }
-        let outside = Outside::open(loopback, self.open_token, Pace::default()).map_err(|reason| {
-            StoreError::new(Fault::Unavailable, "open", "the way to the channels", reason)
-        })?;
+        let outside =
+            Outside::open(loopback, self.open_token, Pace::default()).map_err(|reason| {
+                StoreError::new(Fault::Unavailable, "open", "the way to the channels", reason)
+            })?;
         Ok(opened.get_or_init(|| outside).clone())
     }
 }

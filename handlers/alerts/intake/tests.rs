@@ -12,6 +12,7 @@ use time::macros::datetime;
 use super::*;
 use crate::alerts::{
     assemble::{LONGEST_RAW, LONGEST_ROOT, LONGEST_TITLE},
+    fingerprint,
     incident::{Condition, Severity},
 };
 
@@ -56,7 +57,8 @@ fn an_alert_and_its_end_are_one_incident() {
     let ids = |name: &str| {
         let path = payloads().into_iter().find(|path| path.file_stem().unwrap() == name).unwrap();
         let incident = read(fs::read(path).unwrap()).remove(0);
-        (incident.id, incident.condition)
+        let run = fingerprint::run(&incident);
+        (run.unwrap_or(incident.id), incident.condition)
     };
     for (fired, resolved) in [
         ("monitor_metric", "monitor_metric_resolved"),
