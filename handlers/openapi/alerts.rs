@@ -73,7 +73,10 @@ pub(super) fn all() -> Vec<Operation> {
 
 /// Any payload, JSON or not.
 fn anything(_: &mut Schemas) -> RefOr<Schema> {
-    raw(json!({ "description": "Any payload; what is not understood is sent as it is." }))
+    raw(json!({
+        "type": ["object", "array", "string", "number", "boolean", "null"],
+        "description": "Any payload, JSON or not; what is not understood is sent as it is.",
+    }))
 }
 
 fn incidents(_: &mut Schemas) -> RefOr<Schema> {
