@@ -197,14 +197,15 @@ async fn files_without_rows_go_and_no_others() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     };
-    let empty = ["part-0.parquet", "header.csv", "nothing.jsonl", "deeper/nothing.csv"];
+    let empty = ["part-0.parquet", "nothing.jsonl", "deeper/nothing.csv"];
     write(&format!("{id}/part-0.parquet"), &parquet_file(0));
     write(&format!("{id}/header.csv"), b"\xef\xbb\xbf\"a\n\",b\r\n");
     write(&format!("{id}/nothing.jsonl"), b"\n");
     write(&format!("{id}/deeper/nothing.csv"), b"");
-    let full = ["part-1.parquet", "rows.csv", "broken.parquet", "what.bin", "row.jsonl"];
+    let full =
+        ["part-1.parquet", "header.csv", "README.txt", "broken.parquet", "what.bin", "row.jsonl"];
     write(&format!("{id}/part-1.parquet"), &parquet_file(3));
-    write(&format!("{id}/rows.csv"), b"a,b\n1,2\n");
+    write(&format!("{id}/README.txt"), b"");
     write(&format!("{id}/broken.parquet"), b"PAR1");
     write(&format!("{id}/what.bin"), b"");
     write(&format!("{id}/row.jsonl"), b"{\"n\": 1}\n");

@@ -228,6 +228,7 @@ impl Report {
             attempt,
             at: ended.or(time),
             started,
+            is_start: self.event == Some(Kind::Start),
             facts,
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{
     SignedDuration, Timestamp,
-    civil::DateTime,
-    tz::{AmbiguousOffset, TimeZone},
+    civil::{DateTime, Time},
+    tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase},
 };
 use time::OffsetDateTime;
 
@@ -20,7 +20,10 @@ use super::{
 /// # Errors
 /// There is none of that name.
 pub fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| {
+    // What only this machine knows, another one may not.
+    let known = || TimeZoneDatabase::bundled().get(name).ok();
+    let is_place = !["Etc/Unknown", "Factory"].iter().any(|it| name.eq_ignore_ascii_case(it));
+    is_place.then(known).flatten().ok_or_else(|| {
         "must be a time zone of the IANA database, such as UTC or Europe/Berlin".to_owned()
     })
 }
@@ -80,15 +83,21 @@ pub enum Side {
 }
 
 /// Reads a bound of a backfill. Of a type with an offset, one without is taken for the table's own
-/// time: what a clock shows twice makes the window wider, and what it skips is where it jumps to.
+/// time; of a type without, one with an offset is what the table's clock said then: what a clock shows twice makes the window wider, and what it skips is where it jumps to.
 ///
 /// # Errors
 /// Why it is none.
 pub fn bound(kind: Kind, zone: &TimeZone, text: &str, side: Side) -> Result<Value, String> {
-    if !kind.is_instant() {
+    if !kind.is_instant() && !kind.is_local() {
         return Value::parse(kind, text);
     }
     let written = moment::write_down(text)?;
+    if kind.is_local() {
+        return match written.instant() {
+            Some(at) => local(kind, zone, at),
+            None => Value::parse(kind, text),
+        };
+    }
     if written.offset.is_some() {
         return Value::parse(kind, text);
     }
@@ -100,6 +109,16 @@ pub fn bound(kind: Kind, zone: &TimeZone, text: &str, side: Side) -> Result<Valu
     let at = found.map_err(|error| error.to_string())?;
     let utc = moment::fit(kind, TimeZone::UTC.to_datetime(at))?;
     Value::parse(kind, &moment::text(kind, utc))
+}
+
+/// What the table's clock said at an instant, as a value of a type without an offset.
+fn local(kind: Kind, zone: &TimeZone, at: Timestamp) -> Result<Value, String> {
+    let clock = zone.to_datetime(at);
+    let clock = match kind.digits() {
+        None => clock.date().to_datetime(Time::midnight()),
+        Some(_) => clock,
+    };
+    Value::parse(kind, &moment::text(kind, moment::fit(kind, clock)?))
 }
 
 /// When a value of a time type was, by the table's clock; the earlier time if there are two.
@@ -199,11 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_with_an_offset_is_told_in_the_tables_time() {
+        for (kind, text, wanted) in [
+            ("datetime2(7)", "2026-07-01T00:00:00Z", "2026-07-01T02:00:00.0000000"),
+            ("datetime2(0)", "2026-12-01T10:00:00+05:00", "2026-12-01T06:00:00"),
+            ("timestamp", "2026-12-01T10:00:00", "2026-12-01T10:00:00"),
+            ("date", "2026-06-30T22:00:00Z", "2026-07-01"),
+        ] {
+            let read = bound(kind.parse().unwrap(), &berlin(), text, Side::From).unwrap();
+            assert_eq!(read.text(), wanted, "{kind} {text}");
+        }
+    }
+
+    #[test]
     fn a_value_is_an_instant_by_the_tables_clock() {
         let value = Value::parse(Kind::DateTime2(7), "2026-12-01T10:00:00").unwrap();
         assert_eq!(instant(&value, &berlin()), Some(datetime!(2026-12-01 09:00 UTC)));
         let number = Value::parse(Kind::BigInt, "7").unwrap();
         assert_eq!(instant(&number, &berlin()), None);
-        assert!(zone("Mars/Olympus").is_err());
+        for name in ["Mars/Olympus", "localtime", "posixrules", "Etc/Unknown", "Factory", ""] {
+            assert!(zone(name).is_err(), "{name}");
+        }
     }
 }

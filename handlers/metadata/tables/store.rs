@@ -9,10 +9,14 @@ use super::{
 };
 use crate::{
     error::Error,
-    metadata::http::{conditions::Preconditions, time::write_time},
+    metadata::{
+        http::{conditions::Preconditions, time::write_time},
+        store::{busy, pause},
+    },
     stores::{
         Condition, ETag, Fault, StoreError,
         documents::{self, Collection, Document, Documents, Key, Order, Query},
+        optional,
     },
 };
 
@@ -23,7 +27,7 @@ const PARTITION: &str = "tables";
 const PAGE: usize = 1_000;
 
 /// A change that keeps losing to others is given up after so many tries.
-const TRIES: usize = 16;
+const TRIES: u32 = 64;
 
 /// The tables.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +85,7 @@ impl Tables<'_> {
     /// `NotFound`, or the store's failure.
     pub async fn find(&self, id: &str) -> Result<Found, Error> {
         let found = self.look(id).await?;
-        found.ok_or_else(|| Error::NotFound(format!("there is no table {id:?}")))
+        found.ok_or_else(|| missing(id))
     }
 
     /// A table by its id, if there is one.
@@ -121,7 +125,14 @@ impl Tables<'_> {
             };
             let page = self.documents.list(Collection::Tables, &query).await?;
             for document in page.items {
-                let found = read(documents::typed(document)?)?;
+                let found = match documents::typed(document).and_then(read) {
+                    Ok(found) => found,
+                    Err(error) => {
+                        // One that cannot be read must not hide the others.
+                        tracing::error!(%error, "a table is left out of the list");
+                        continue;
+                    }
+                };
                 if !self.file.iter().any(|table| table.id == found.table.id) {
                     all.push(found);
                 }
@@ -146,6 +157,9 @@ impl Tables<'_> {
         now: OffsetDateTime,
     ) -> Result<(Found, Outcome), Error> {
         let table = rules::checked(id, spec).map_err(Error::Fields)?;
+        if let Some(found) = self.of_file(id).filter(|found| found.table.spec == table.spec) {
+            return Ok((found, Outcome::Unchanged));
+        }
         match self.write(&table, None, &Condition::Absent, now).await {
             Err(Error::Store(error)) if error.fault == Fault::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -170,7 +184,7 @@ impl Tables<'_> {
         now: OffsetDateTime,
         change: impl Fn(&Spec) -> Result<Spec, Error> + Send + Sync,
     ) -> Result<Found, Error> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let found = self.editable(id).await?;
             preconditions.check(Some(&found.etag))?;
             let spec = change(&found.table.spec)?;
@@ -183,36 +197,40 @@ impl Tables<'_> {
                 Err(Error::Store(error)) if error.fault == Fault::Changed => {}
                 done => return done,
             }
+            pause(attempt).await;
         }
-        Err(busy("change", id))
+        Err(busy(id).into())
     }
 
     /// Removes a table. Its mark stays, for one that takes its place.
     ///
     /// # Errors
     /// `NotFound`, `Changed`, `Conflict` for one of the configuration.
-    pub async fn delete(&self, id: &str, preconditions: &Preconditions) -> Result<Found, Error> {
-        for _ in 0..TRIES {
-            let found = self.editable(id).await?;
-            preconditions.check(Some(&found.etag))?;
-            let condition = Condition::Matches(found.etag.clone());
+    pub async fn delete(&self, id: &str, preconditions: &Preconditions) -> Result<(), Error> {
+        if let Some(found) = self.of_file(id) {
+            return Err(of_the_file(&found));
+        }
+        for attempt in 0..TRIES {
+            // Its version is enough: one that cannot be read can still be removed.
+            let found = optional(self.documents.get(Collection::Tables, &key(id)).await)?;
+            let etag = found.ok_or_else(|| missing(id))?.etag;
+            preconditions.check(Some(&etag))?;
+            let condition = Condition::Matches(etag);
             match self.documents.delete(Collection::Tables, &key(id), &condition).await {
                 Err(error) if error.fault == Fault::Changed => {}
                 Err(error) => return Err(error.into()),
-                Ok(()) => return Ok(found),
+                Ok(()) => return Ok(()),
             }
+            pause(attempt).await;
         }
-        Err(busy("delete", id))
+        Err(busy(id).into())
     }
 
     async fn editable(&self, id: &str) -> Result<Found, Error> {
         let found = self.find(id).await?;
         match found.record {
             Some(_) => Ok(found),
-            None => {
-                let detail = format!("the table {id:?} stands in lakehand.toml; change it there");
-                Err(Error::conflict(detail, found.answer()))
-            }
+            None => Err(of_the_file(&found)),
         }
     }
 
@@ -243,6 +261,16 @@ impl Tables<'_> {
     }
 }
 
+fn missing(id: &str) -> Error {
+    Error::NotFound(format!("there is no table {id:?}"))
+}
+
+fn of_the_file(found: &Found) -> Error {
+    let id = &found.table.id;
+    let detail = format!("the table {id:?} stands in lakehand.toml; change it there");
+    Error::conflict(detail, found.answer())
+}
+
 /// Understands a stored table anew: a later version of this program may be stricter.
 fn read(document: Document<Record>) -> Result<Found, StoreError> {
     let Document { key, etag, body: record } = document;
@@ -253,9 +281,4 @@ fn read(document: Document<Record>) -> Result<Found, StoreError> {
             Err(StoreError::new(Fault::Rejected, "read the table", &key.id, detail))
         }
     }
-}
-
-fn busy(action: &'static str, id: &str) -> Error {
-    let detail = "others keep changing it; try again";
-    StoreError::new(Fault::Unavailable, action, id, detail).into()
 }

@@ -118,6 +118,15 @@ pub fn live(
 /// The mark, or where the first window begins.
 fn lower(watermark: &Checkpoint, state: &State, id: &str) -> Result<Option<Value>, Error> {
     let Some(mark) = &state.mark else { return Ok(watermark.start.clone()) };
+    let is_of = |column: &String| column.eq_ignore_ascii_case(&watermark.column);
+    if let Some(column) = mark.column.as_ref().filter(|column| !is_of(column)) {
+        let is = &watermark.column;
+        let detail = format!(
+            "the mark of {id} is a value of {column}, and its watermark is {is} by now; set the mark \
+             anew"
+        );
+        return Err(Error::conflict(detail, mark));
+    }
     if mark.value.kind() == watermark.kind {
         return Ok(Some(mark.value.clone()));
     }

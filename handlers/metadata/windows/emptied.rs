@@ -1,8 +1,9 @@
-//! Removing the files of a window that read nothing: an empty Parquet file or a CSV file of nothing
-//! but its header is what a Copy activity leaves then, and what many readers fail at.
+//! Removing the files of a window that read nothing: a Parquet file without rows is what a Copy
+//! activity leaves then, and what many readers fail at.
 //!
 //! Only what lies in the window's own folder, in a container that is named for it, and says itself
-//! that it has no rows, at the very version that said so.
+//! that it has no rows, at the very version that said so: a Parquet file by its footer, a text by having
+//! nothing in it. A text of one line may be a header, or a row of a file without one: it stays.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::{
     model::Window,
 };
 use crate::{
-    encryption::{csv::CsvOptions, parquet, streams::BlobSource},
+    encryption::{parquet, streams::BlobSource},
     error::Error,
     metadata::tables::sink::Sink,
     routing::{Source, arrival::is_folder},
@@ -43,7 +44,13 @@ pub async fn remove(
         Err(reason) => return Ok(Emptied { reason: Some(reason), ..Emptied::default() }),
     };
     let mut emptied = Emptied::default();
-    for file in files(&**blobs, sink).await? {
+    let mut files = files(&**blobs, sink).await?;
+    if files.len() > MOST {
+        files.truncate(MOST);
+        let reason = format!("there are more than {MOST} files: commit again for the others");
+        emptied.reason = Some(reason);
+    }
+    for file in files {
         let path = file.path.to_string();
         let left = match verdict(blobs, &file).await? {
             Some(reason) => Some(reason),
@@ -72,6 +79,7 @@ fn own_sink<'a>(window: &'a Window, allowed: &[String]) -> Result<&'a Sink, Stri
     Ok(sink)
 }
 
+/// The files of a folder: all of them, or more than are looked at.
 async fn files(blobs: &dyn Blobs, sink: &Sink) -> Result<Vec<Source>, StoreError> {
     let prefix = format!("{}/", sink.folder);
     let (mut found, mut token) = (Vec::new(), None);
@@ -84,8 +92,7 @@ async fn files(blobs: &dyn Blobs, sink: &Sink) -> Result<Vec<Source>, StoreError
         let files = files.map(|Listed { path, properties }| Source { path, properties });
         found.extend(files.filter(|file| !is_folder(file)));
         token = page.next;
-        if token.is_none() || found.len() >= MOST {
-            found.truncate(MOST);
+        if token.is_none() || found.len() > MOST {
             return Ok(found);
         }
     }
@@ -99,8 +106,7 @@ async fn verdict(blobs: &Arc<dyn Blobs>, file: &Source) -> Result<Option<String>
     if has(".parquet") {
         return rows_of_parquet(Arc::clone(blobs), file.clone()).await;
     }
-    let is_lines = has(".jsonl") || has(".ndjson") || has(".json");
-    if !is_lines && !has(".csv") && !has(".txt") {
+    if ![".csv", ".jsonl", ".ndjson", ".json"].into_iter().any(has) {
         return Ok(Some("its name does not tell how many rows it has".to_owned()));
     }
     if properties.length > LONGEST_TEXT {
@@ -113,8 +119,8 @@ async fn verdict(blobs: &Arc<dyn Blobs>, file: &Source) -> Result<Option<String>
         }
         read => read?,
     };
-    let has_rows = if is_lines { !is_blank(&text) } else { records(&text) > 1 };
-    Ok(has_rows.then(|| "it has rows".to_owned()))
+    Ok((!is_blank(&text))
+        .then(|| "it has text, of which nothing says that it is no row".to_owned()))
 }
 
 async fn rows_of_parquet(blobs: Arc<dyn Blobs>, file: Source) -> Result<Option<String>, Error> {
@@ -146,41 +152,17 @@ fn is_blank(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_whitespace)
 }
 
-/// How many records a CSV text has, its header included; a line that ends inside quotes goes on.
-fn records(text: &[u8]) -> usize {
-    let quote = CsvOptions::default().quote.and_then(|quote| u8::try_from(quote).ok());
-    let (mut records, mut is_quoted, mut has_any) = (0, false, false);
-    for &byte in text {
-        match byte {
-            byte if Some(byte) == quote => (is_quoted, has_any) = (!is_quoted, true),
-            b'\n' | b'\r' if !is_quoted => {
-                records += usize::from(has_any);
-                has_any = false;
-            }
-            _ => has_any = true,
-        }
-    }
-    records + usize::from(has_any)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_one_record() {
-        for (text, wanted) in [
-            ("", 0),
-            ("\r\n\n", 0),
-            ("a,b", 1),
-            ("a,b\r\n", 1),
-            ("\"a\nb\",c\n", 1),
-            ("a\n1\n", 2),
-            ("a\n1", 2),
-        ] {
-            assert_eq!(records(text.as_bytes()), wanted, "{text:?}");
+    fn a_text_is_blank_if_nothing_is_in_it() {
+        for blank in ["", "\r\n\n", "\u{feff} \r\n"] {
+            assert!(is_blank(blank.as_bytes()), "{blank:?}");
         }
-        assert!(is_blank("\u{feff} \r\n".as_bytes()));
-        assert!(!is_blank(b"{}"));
+        for text in ["a,b", "{}", "1,2,3\n"] {
+            assert!(!is_blank(text.as_bytes()), "{text:?}");
+        }
     }
 }

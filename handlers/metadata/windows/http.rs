@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -118,7 +118,7 @@ pub async fn get(
 }
 
 /// So many windows fit into an answer, however long their queries are.
-const MOST: usize = 200;
+const MOST: usize = 100;
 
 /// What a list of windows is asked for.
 #[derive(Debug, Serialize)]
@@ -168,7 +168,7 @@ impl Question {
 /// `GET /api/tables/{id}/windows`, newest first.
 ///
 /// # Errors
-/// `Fields`, or the store's failure.
+/// `Fields`, `NotFound`, or the store's failure.
 pub async fn list(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
@@ -179,20 +179,37 @@ pub async fn list(
     let parameters = Parameters::read(&uri, &known)?;
     let question = Question::read(&id, &parameters)?;
     let limit = parameters.limit()?.min(MOST);
-    let windows = app.windows(&id);
-    let inner: Option<String> =
+    let place: Option<Place> =
         parameters.token().map(|text| token::open(&question, text)).transpose()?;
+    let active = app.config.current().await?;
+    app.tables(&active).find(&id).await?;
+    let windows = app.windows(&id);
     let (state, _) = windows.state().await?;
     let of_state: Vec<Window> = [state.live, state.last].into_iter().flatten().collect();
     let is_known = |window: &Window| of_state.iter().any(|known| known.id == window.id);
-    let page = windows.page(&question.filters(), limit, inner.as_deref()).await?;
-    let archived: Vec<_> = page.items.into_iter().filter(|window| !is_known(window)).collect();
-    let mut value: Vec<Window> = match inner {
-        None => of_state.iter().filter(|window| question.takes(window)).cloned().collect(),
-        Some(_) => Vec::new(),
-    };
-    value.extend(archived);
-    Ok(List::new(value, page.next.map(|next| token::seal(&question, next))))
+    let Place { skip, token } = place.unwrap_or_default();
+    let taken = of_state.iter().filter(|window| question.takes(window));
+    let mut value: Vec<Window> = taken.skip(skip).take(limit).cloned().collect();
+    let skip = skip + value.len();
+    if value.len() == limit {
+        let next = token::seal(&question, Place { skip, token: None });
+        return Ok(List::new(value, Some(next)));
+    }
+    let page = windows.page(&question.filters(), limit - value.len(), token.as_deref()).await;
+    let page = page.map_err(token::refused)?;
+    value.extend(page.items.into_iter().filter(|window| !is_known(window)));
+    // Those of the state are never asked for again, whatever it holds by then.
+    let next = page.next.map(|token| Place { skip: usize::MAX, token: Some(token) });
+    Ok(List::new(value, next.map(|place| token::seal(&question, place))))
+}
+
+/// Where a list of windows goes on.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Place {
+    /// How many windows of the table's state are listed already.
+    skip: usize,
+    /// The store's token for the others.
+    token: Option<String>,
 }
 
 /// `GET /api/tables/{id}/mark`.
@@ -245,7 +262,7 @@ pub async fn set_mark(
     let none = ETag::new("none");
     let decide = |state: &Known, etag: Option<&ETag>| {
         preconditions.check(Some(etag.unwrap_or(&none)))?;
-        rules::set_mark(state, value.clone(), now)
+        rules::set_mark(state, &watermark.column, value.clone(), now)
     };
     let (state, etag) = app.windows(&id).set(decide).await?;
     Ok(mark_of(id, state, etag))

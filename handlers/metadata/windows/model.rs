@@ -65,6 +65,10 @@ pub struct Window {
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>, required)]
     pub kind: Option<Kind>,
+    /// The watermark column; null if everything is read, every time.
+    #[serde(default)]
+    #[schema(required)]
+    pub column: Option<String>,
     /// Rows above this are read, as the source wrote it; null if there is no such bound.
     #[schema(required)]
     pub lower: Option<String>,
@@ -126,6 +130,10 @@ pub struct Mark {
     #[serde(flatten)]
     #[schema(inline, value_type = MarkValue)]
     pub value: Value,
+    /// The column that it is a value of; null for one that was set before this was recorded.
+    #[serde(default)]
+    #[schema(required)]
+    pub column: Option<String>,
     /// When it was set.
     #[schema(format = DateTime)]
     pub set_at: String,

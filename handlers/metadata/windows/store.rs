@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    metadata::tables::rules::Checked,
+    metadata::{
+        store::{busy, pause},
+        tables::rules::Checked,
+    },
     stores::{
         Condition, ETag, Fault, Page, StoreError,
         documents::{self, Collection, Document, Documents, Filter, Key, Order, Query},
@@ -30,7 +33,7 @@ const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 /// A change that keeps losing to others is given up after so many tries; each lost one means that
 /// another writer won, so somebody always makes progress.
-const TRIES: usize = 64;
+const TRIES: u32 = 64;
 
 /// A table's windows.
 #[derive(Clone, Copy, Debug)]
@@ -81,17 +84,22 @@ impl Windows<'_> {
         if rules::is_backfill(request) {
             return self.open_backfill(table, request, now).await;
         }
-        let earlier = self.earlier(&request.run_id).await?;
-        self.change("open a window of", |state| {
-            rules::open(table, state, request, earlier.as_ref(), now, id)
-        })
-        .await
+        for attempt in 0..TRIES {
+            let (state, etag) = self.state().await?;
+            // Of this very state: what leaves it meanwhile changes it.
+            let earlier = self.earlier(&state, &request.run_id).await?;
+            let decision = rules::open(table, &state, request, earlier.as_ref(), now, id)?;
+            if let Some(done) = self.settle(state, etag, decision).await? {
+                return Ok(done);
+            }
+            pause(attempt).await;
+        }
+        Err(busy(self.table).into())
     }
 
     /// The newest window of a run that is not in the state.
-    async fn earlier(&self, run_id: &str) -> Result<Option<Window>, Error> {
-        let (state, _) = self.state().await?;
-        let mut of_state = [state.live, state.last].into_iter().flatten();
+    async fn earlier(&self, state: &State, run_id: &str) -> Result<Option<Window>, Error> {
+        let mut of_state = [&state.live, &state.last].into_iter().flatten();
         if of_state.any(|window| window.run_id == run_id) {
             return Ok(None);
         }
@@ -134,7 +142,7 @@ impl Windows<'_> {
     ) -> Result<Done, Error> {
         let (state, _) = self.state().await?;
         let window = rules::open_backfill(table, &state, request, now)?;
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let condition = match self.stored(&window.id).await? {
                 None => Condition::Absent,
                 // Another try.
@@ -146,8 +154,9 @@ impl Windows<'_> {
             if self.put(&window, &condition).await? {
                 return Ok(Done { state, window, is_changed: true });
             }
+            pause(attempt).await;
         }
-        Err(self.busy("open a backfill of"))
+        Err(busy(self.table).into())
     }
 
     /// Commits a window.
@@ -163,9 +172,8 @@ impl Windows<'_> {
         if rules::is_of_backfill(id) {
             return self.end_backfill(id, Ok(commit), now).await;
         }
-        let done = self.change("commit a window of", |state| {
-            rules::commit(state, id, commit, now)?.ok_or_else(|| missing(id))
-        });
+        let done =
+            self.change(|state| rules::commit(state, id, commit, now)?.ok_or_else(|| missing(id)));
         self.or_archived(done.await, id, rules::repeated).await
     }
 
@@ -182,9 +190,8 @@ impl Windows<'_> {
         if rules::is_of_backfill(id) {
             return self.end_backfill(id, Err(failure), now).await;
         }
-        let done = self.change("end a window of", |state| {
-            rules::fail(state, id, failure, now)?.ok_or_else(|| missing(id))
-        });
+        let done =
+            self.change(|state| rules::fail(state, id, failure, now)?.ok_or_else(|| missing(id)));
         self.or_archived(done.await, id, rules::failed_again).await
     }
 
@@ -209,7 +216,7 @@ impl Windows<'_> {
         now: OffsetDateTime,
     ) -> Result<Done, Error> {
         let (state, _) = self.state().await?;
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let found = self.stored(id).await?.ok_or_else(|| missing(id))?;
             let Some(window) = rules::end_backfill(&state, &found.body, end, now)? else {
                 return Ok(Done { state, window: found.body, is_changed: false });
@@ -217,30 +224,43 @@ impl Windows<'_> {
             if self.put(&window, &Condition::Matches(found.etag)).await? {
                 return Ok(Done { state, window, is_changed: true });
             }
+            pause(attempt).await;
         }
-        Err(self.busy("end a backfill of"))
+        Err(busy(self.table).into())
     }
 
     /// Reads, decides and writes under the version that was read, until nobody comes between.
     async fn change(
         &self,
-        action: &'static str,
         decide: impl Fn(&State) -> Result<Decision, Error> + Send + Sync,
     ) -> Result<Done, Error> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let (state, etag) = self.state().await?;
-            let Decision { next, window } = decide(&state)?;
-            let Some(next) = next else {
-                return Ok(Done { state, window, is_changed: false });
-            };
-            if let Some(last) = state.last.as_ref().filter(|_| next.last != state.last) {
-                self.put(last, &Condition::Always).await?;
+            let decision = decide(&state)?;
+            if let Some(done) = self.settle(state, etag, decision).await? {
+                return Ok(done);
             }
-            if self.write(&next, etag).await? {
-                return Ok(Done { state: next, window, is_changed: true });
-            }
+            pause(attempt).await;
         }
-        Err(self.busy(action))
+        Err(busy(self.table).into())
+    }
+
+    /// Writes what was decided over the state that it was decided on; `None` if that is another one
+    /// by now.
+    async fn settle(
+        &self,
+        state: State,
+        etag: Option<ETag>,
+        Decision { next, window }: Decision,
+    ) -> Result<Option<Done>, StoreError> {
+        let Some(next) = next else {
+            return Ok(Some(Done { state, window, is_changed: false }));
+        };
+        if let Some(last) = state.last.as_ref().filter(|_| next.last != state.last) {
+            self.put(last, &Condition::Always).await?;
+        }
+        let is_written = self.write(&next, etag).await?;
+        Ok(is_written.then_some(Done { state: next, window, is_changed: true }))
     }
 
     /// Changes the mark by hand.
@@ -251,14 +271,15 @@ impl Windows<'_> {
         &self,
         decide: impl Fn(&State, Option<&ETag>) -> Result<State, Error> + Send + Sync,
     ) -> Result<(State, Option<ETag>), Error> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let (state, etag) = self.state().await?;
             let next = decide(&state, etag.as_ref())?;
             if next == state || self.write(&next, etag).await? {
                 return Ok(self.state().await?);
             }
+            pause(attempt).await;
         }
-        Err(self.busy("set the mark of"))
+        Err(busy(self.table).into())
     }
 
     /// Writes the state over the version that was read; `false` if it is another one by now.
@@ -296,11 +317,6 @@ impl Windows<'_> {
             Some(window) => Ok(window),
             None => Ok(self.stored(id).await?.ok_or_else(|| missing(id))?.body),
         }
-    }
-
-    fn busy(&self, action: &'static str) -> Error {
-        let detail = "others keep changing it; try again";
-        StoreError::new(Fault::Unavailable, action, self.table, detail).into()
     }
 }
 

@@ -46,7 +46,8 @@ pub fn read(row: &Map<String, Json>, defaults: &Defaults) -> Result<Read, String
     spec.enabled = is_enabled(find(row, "CopyEnabled"));
     if let Some(order) = find(row, "TaskId").and_then(Json::as_i64) {
         // The copy takes the highest one first.
-        spec.order = i32::try_from(-order).unwrap_or(0);
+        let order = order.checked_neg().and_then(|order| i32::try_from(order).ok());
+        spec.order = order.unwrap_or(0);
     }
     spec.batch = trigger(row).or(spec.batch);
     if let Some(settings) = object(row, "DataLoadingBehaviorSettings") {

@@ -1,6 +1,9 @@
 //! `POST /api/tables/import` and `GET /api/tables/export`.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use axum::{
     Json,
@@ -182,13 +185,20 @@ async fn mark(
         Err(reason) => return Ok(refused(Some(id), vec![reason])),
     };
     let windows = Windows { documents: &*app.documents, table: &id };
-    let (before, _) = windows.state().await?;
-    if before.mark.is_some() && !request.replace {
+    let (now, column) = (OffsetDateTime::now_utc(), &watermark.column);
+    let is_kept = AtomicBool::new(false);
+    windows
+        .set(|state, _| {
+            // Decided on the state that is written over: a commit may come first.
+            let keep = state.mark.is_some() && !request.replace;
+            is_kept.store(keep, Ordering::Relaxed);
+            if keep { Ok(state.clone()) } else { set_mark(state, column, Some(value.clone()), now) }
+        })
+        .await?;
+    if is_kept.into_inner() {
         let notes = vec!["it has a mark already; \"replace\": true sets it anew".to_owned()];
         return Ok(Imported { id: Some(id), result: "kept", notes });
     }
-    let now = OffsetDateTime::now_utc();
-    windows.set(|state, _| set_mark(state, Some(value.clone()), now)).await?;
     Ok(Imported { id: Some(id), result: "marked", notes: Vec::new() })
 }
 

@@ -59,7 +59,8 @@ pub fn commit(
     };
     if let Some(value) = reached {
         let (window_id, run_id) = (Some(window.id.clone()), Some(window.run_id.clone()));
-        next.mark = Some(Mark { value, set_at: write_time(now), window_id, run_id });
+        let column = window.column.clone();
+        next.mark = Some(Mark { value, column, set_at: write_time(now), window_id, run_id });
     }
     let window = close(&mut next, window, now);
     Ok(Some(Decision { next: Some(next), window }))
@@ -201,7 +202,12 @@ pub fn is_of_backfill(id: &str) -> bool {
 ///
 /// # Errors
 /// `Conflict` while a window is open: its commit would be held against another mark.
-pub fn set_mark(state: &State, value: Option<Value>, now: OffsetDateTime) -> Result<State, Error> {
+pub fn set_mark(
+    state: &State,
+    column: &str,
+    value: Option<Value>,
+    now: OffsetDateTime,
+) -> Result<State, Error> {
     if let Some(live) = &state.live {
         let detail = format!(
             "the run {} has a window of this table open; end it with `fail` first",
@@ -210,7 +216,8 @@ pub fn set_mark(state: &State, value: Option<Value>, now: OffsetDateTime) -> Res
         return Err(conflict(detail, Some(live), state));
     }
     let set_at = write_time(now);
-    let mark = value.map(|value| Mark { value, set_at, window_id: None, run_id: None });
+    let column = Some(column.to_owned());
+    let mark = value.map(|value| Mark { value, column, set_at, window_id: None, run_id: None });
     Ok(State { mark, ..state.clone() })
 }
 

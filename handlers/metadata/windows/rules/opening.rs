@@ -154,6 +154,11 @@ fn window(
         status: Status::Open,
         first_run: span.is_first,
         kind: span.kind,
+        column: table
+            .watermark
+            .as_ref()
+            .filter(|_| span.kind.is_some())
+            .map(|it| it.column.clone()),
         lower_literal: literal(&span.lower),
         upper_literal: literal(&span.upper),
         is_empty: span.is_empty(),
