@@ -331,6 +331,16 @@ impl Alarm<'_> {
         Ok(reports)
     }
 
+    /// The open incidents of one shape.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn open(&self, shape: &str) -> Result<Vec<Record>, StoreError> {
+        let mut open = self.incidents().pending(None, (self.now)()).await?;
+        open.retain(|it| it.status == Status::Open && it.incident.shape == shape);
+        Ok(open)
+    }
+
     /// Closes an incident and tells of it; `None` if it is not open.
     ///
     /// # Errors

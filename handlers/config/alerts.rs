@@ -32,11 +32,26 @@ pub struct Alerts {
     pub inhibitions: Vec<Inhibition>,
     /// Where messages go, in the order of the file.
     pub channels: Vec<Channel>,
+    /// Pipelines that must run.
+    pub expected: Vec<Expected>,
+}
+
+/// `[[expect]]`: a pipeline that must report a run at least so often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Its name.
+    pub pipeline: String,
+    /// How often.
+    pub every: Duration,
 }
 
 /// The defaults of `[alerts]`.
 const WINDOW: Duration = Duration::from_secs(5 * 60);
 const REPEAT: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// How often a pipeline may be expected.
+const LEAST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_secs(365 * 86_400);
 
 /// The longest window: what waits in it is held in one document.
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -73,11 +88,22 @@ pub(super) fn read(
             .map(|it| inhibition(it, problems))
             .collect(),
         channels: channels::read(root.tables("channel"), &known),
+        expected: root.tables("expect").into_iter().filter_map(expected).collect(),
         window: general.window,
         repeat: general.repeat,
         base: general.base,
         loopback: general.loopback,
     }
+}
+
+fn expected(section: Section<'_>) -> Option<Expected> {
+    let pipeline = section.required("pipeline", "nightly").map(Found::into_inner);
+    let every = section.span("every");
+    if every.is_none_or(|every| every < LEAST || every > MOST) {
+        section.problem("`every` must be from \"1m\" to \"365d\", such as every = \"25h\"");
+    }
+    section.finish();
+    Some(Expected { pipeline: pipeline?, every: every? })
 }
 
 /// What `[alerts]` says.

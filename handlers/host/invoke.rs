@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{envelope::Envelope, reply::Reply};
 use crate::{
+    alerts::watch::watch,
     app::App,
     config::Active,
     error::Error,
@@ -44,6 +45,10 @@ pub async fn invoke(
         "drain_alerts" => {
             Envelope::read(body).await?;
             Ok(Reply::of(app.alarm(call.active)?.drain().await))
+        }
+        "watch" => {
+            Envelope::read(body).await?;
+            Ok(Reply::of(watch(app, call.active).await?))
         }
         _ => Err(Error::NoSuchAddress(format!("/{function}"))),
     }

@@ -22,6 +22,10 @@ kind = "webhook"
 url = "%LAKEHAND_HOOK%"
 when = { severity = ["error", "critical"] }
 
+[[expect]]
+pipeline = "nightly"
+every = "25h"
+
 [[severity]]
 when = { environment = "test" }
 severity = "info"
@@ -147,6 +151,45 @@ async fn silences_are_made_listed_and_ended() {
         wrong[field] = value;
         assert_eq!(site.post("alerts/silences", wrong).await.0, 400, "{field}");
     }
+}
+
+#[tokio::test]
+async fn what_nobody_posts_is_found_told_once_and_closes_itself() {
+    let site = Site::new(|_| 200).await;
+    let timer = json!({"Data": {"timer": {"IsPastDue": false}}, "Metadata": {}});
+    let watch = async || {
+        let (status, answer) = site.worker.post("watch", &timer).await.unwrap();
+        assert_eq!(status, 200, "{answer}");
+        answer["Logs"].as_array().unwrap().len()
+    };
+    let file = site.root.path().join("lake/quarantine/landing/odd.bin");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "x").unwrap();
+    assert_eq!(watch().await, 2, "the file, and the pipeline that did not run");
+    assert_eq!(watch().await, 0, "once");
+    let (_, open) = site.get("alerts?status=open").await;
+    let titles: Vec<_> =
+        open["value"].as_array().unwrap().iter().map(|it| &it["incident"]["title"]).collect();
+    assert!(open.to_string().contains("quarantine/landing/odd.bin"), "{titles:?}");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(watch().await, 1);
+    let run = json!({"runId": "r1", "event": "start", "pipeline": "nightly"});
+    site.post("runs", run).await;
+    assert_eq!(watch().await, 1);
+    let rules = site.root.path().join("lakehand.toml");
+    std::fs::write(&rules, RULES.replace("[[route]]", "[[rout]]")).unwrap();
+    let began = std::time::Instant::now();
+    while watch().await == 0 {
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "the change is not seen");
+    }
+    std::fs::write(&rules, RULES).unwrap();
+    while watch().await == 0 {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "the repair is not seen");
+    }
+    assert_eq!(site.get("alerts?status=open").await.1["count"], 0);
+    let kinds = site.hook.kinds().await;
+    let of = |kind: &str| kinds.iter().filter(|it| *it == kind).count();
+    assert_eq!((of("opened"), of("resolved")), (3, 3), "{kinds:?}");
 }
 
 #[tokio::test]

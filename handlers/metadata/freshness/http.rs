@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
+    config::Active,
     error::{Error, Wrong},
     metadata::{
         datasets::{model::Dataset, store::Datasets},
@@ -71,6 +72,24 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<List<Freshnes
     };
     let value = all.into_iter().filter(takes).collect();
     Ok(List::new(value, last.map(|last| token::seal(&question, last))))
+}
+
+/// What is late, of all that has a target.
+///
+/// # Errors
+/// The store's failure.
+pub async fn late(
+    app: &App,
+    active: &Active,
+    now: OffsetDateTime,
+) -> Result<Vec<Freshness>, Error> {
+    let tables = app.tables(active).all().await?;
+    let all = futures::stream::iter(tables).map(|found| one(app, found, 1, now));
+    let mut all: Vec<Freshness> = all.buffered(PARALLEL).try_collect().await?;
+    let question = Question { days: 1, id: None, status: None };
+    all.extend(routes(app, &active.config.routes, &question, now).await?);
+    all.retain(|found| found.status == Status::Late);
+    Ok(all)
 }
 
 fn read(parameters: &Parameters) -> Result<Question, Error> {

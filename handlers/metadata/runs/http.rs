@@ -109,7 +109,9 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Err
 pub async fn get(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
+    uri: Uri,
 ) -> Result<Versioned<Run>, Error> {
+    Parameters::read(&uri, &[])?;
     app.runs().find(&of(id)?).await
 }
 

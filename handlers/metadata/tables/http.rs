@@ -161,7 +161,9 @@ async fn one(app: &App, id: &str) -> Result<Versioned<TableAnswer>, Error> {
 pub async fn get(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
+    uri: Uri,
 ) -> Result<Versioned<TableAnswer>, Error> {
+    Parameters::read(&uri, &[])?;
     one(&app, &of(path)?).await
 }
 
@@ -214,6 +216,10 @@ pub async fn replace(
 ) -> Result<Response, Error> {
     let id = of(path)?;
     let (preconditions, body) = change(&headers, &uri, body).await?;
+    if body.get("id").is_some_and(|other| *other != id.as_str()) {
+        let detail = format!("is another one than {id:?}, which the address names");
+        return Err(Wrong::new("id", detail).into());
+    }
     let spec = rules::spec_of(body)?;
     let active = app.config.current().await?;
     let tables = app.tables(&active);

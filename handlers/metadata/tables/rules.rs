@@ -97,6 +97,12 @@ pub fn spec_of(mut body: Map<String, Json>) -> Result<Spec, Error> {
 /// # Errors
 /// `Fields`.
 pub fn patched(spec: &Spec, patch: &Map<String, Json>) -> Result<Spec, Error> {
+    let read_only = patch.keys().filter(|name| READ_ONLY.contains(&name.as_str()));
+    let wrong: Vec<_> =
+        read_only.map(|name| Wrong::new(name, "is read-only; leave it out")).collect();
+    if !wrong.is_empty() {
+        return Err(Error::Fields(wrong));
+    }
     let Ok(Json::Object(mut whole)) = serde_json::to_value(spec) else {
         return Err(Error::Panicked);
     };
@@ -196,7 +202,8 @@ fn span(text: &str) -> Result<Duration, String> {
     found.ok_or_else(|| "must be a time span up to a year, such as 30s, 5m, 1h or 7d".to_owned())
 }
 
-fn schema_of(spec: &Spec) -> String {
+/// The schema of a table: the one that is said, or the one that its database takes.
+pub fn schema_of(spec: &Spec) -> String {
     spec.schema.clone().unwrap_or_else(|| match spec.dialect {
         Dialect::SqlServer => "dbo".to_owned(),
         Dialect::PostgreSql => "public".to_owned(),

@@ -47,8 +47,10 @@ impl App {
 pub async fn open(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
+    uri: Uri,
     body: Body,
 ) -> Result<Response, Error> {
+    Parameters::read(&uri, &[])?;
     let id = of(path)?;
     let request: Request = body::typed(body::object(body).await?)?;
     rules::check(&request)?;
@@ -69,8 +71,10 @@ pub async fn open(
 pub async fn commit(
     State(app): State<Arc<App>>,
     path: Result<Path<(String, String)>, PathRejection>,
+    uri: Uri,
     body: Body,
 ) -> Result<Json<End>, Error> {
+    Parameters::read(&uri, &[])?;
     let (id, window) = of(path)?;
     let commit: Commit = body::typed(body::object(body).await?)?;
     let active = app.config.current().await?;
@@ -91,8 +95,10 @@ pub async fn commit(
 pub async fn fail(
     State(app): State<Arc<App>>,
     path: Result<Path<(String, String)>, PathRejection>,
+    uri: Uri,
     body: Body,
 ) -> Result<Json<End>, Error> {
+    Parameters::read(&uri, &[])?;
     let (id, window) = of(path)?;
     let failure: Failure = body::typed(body::object(body).await?)?;
     let done = app.windows(&id).fail(&window, &failure, OffsetDateTime::now_utc()).await?;
@@ -255,7 +261,11 @@ pub async fn set_mark(
     })?;
     let value = match &setting.value {
         serde_json::Value::Null => None,
-        json => Some(Value::of_json(watermark.kind, json).map_err(|e| Wrong::new("value", e))?),
+        json => {
+            let value = Value::of_json(watermark.kind, json)
+                .and_then(|value| table.spec.dialect.check_value(&value).map(|()| value));
+            Some(value.map_err(|detail| Wrong::new("value", detail))?)
+        }
     };
     preconditions.require_version()?;
     let now = OffsetDateTime::now_utc();

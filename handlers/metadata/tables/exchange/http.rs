@@ -79,8 +79,10 @@ pub struct Imported {
 /// `Fields` if it is no list, or the store's failure.
 pub async fn import(
     State(app): State<Arc<App>>,
+    uri: Uri,
     body: Body,
 ) -> Result<Json<List<Imported>>, Error> {
+    Parameters::read(&uri, &[])?;
     let request = read(body).await?;
     let rows: Vec<&Map<String, Any>> = request.value.iter().filter_map(Any::as_object).collect();
     if rows.len() != request.value.len() {
@@ -118,7 +120,12 @@ async fn read(body: Body) -> Result<Request, Error> {
         object.retain(|name, _| OWN.contains(&name.as_str()));
         return body::typed(object);
     }
-    let table = object.shift_remove("table").and_then(|table| table.as_str().map(str::to_owned));
+    // A `cdc.json` does not say which table it belongs to; the request does, beside it.
+    let table = match object.contains_key("cdc") {
+        true => object.shift_remove("table"),
+        false => None,
+    };
+    let table = table.and_then(|table| table.as_str().map(str::to_owned));
     Ok(Request { value: vec![Any::Object(object)], table, ..Request::default() })
 }
 
@@ -135,6 +142,11 @@ async fn keep(
     if let Err(wrong) = rules::checked(&id, spec.clone()) {
         let wrong = wrong.into_iter().map(|wrong| format!("{}: {}", wrong.field, wrong.detail));
         return Ok(refused(Some(id), wrong.chain(notes).collect()));
+    }
+    let name = |spec: &Spec| (rules::schema_of(spec), spec.table.clone());
+    if tables.look(&id).await?.is_some_and(|found| name(&found.table.spec) != name(&spec)) {
+        let note = "another table has this id; make this one with an id of its own";
+        return Ok(refused(Some(id), vec![note.to_owned()]));
     }
     let result = match write(tables, request.replace, &id, spec).await {
         Ok(outcome) => outcome,
