@@ -175,7 +175,7 @@ async fn not_run(
     for Expected { pipeline, every } in expected {
         let reach = time::Duration::try_from(*every).unwrap_or(time::Duration::MAX);
         let runs = Runs::of(&*app.documents);
-        if runs.of_pipeline(pipeline, Span::last(reach, now), 1).await?.is_empty() {
+        if runs.newest("pipeline", pipeline, Span::last(reach, now), 1).await?.is_empty() {
             let since = write_time(now.checked_sub(reach).unwrap_or(now));
             let text = format!("no run of {pipeline} was reported since {since}");
             let trouble = Trouble::new("LakehandNotRun", pipeline, text);

@@ -220,6 +220,7 @@ fn report(schemas: &mut Schemas) -> RefOr<Schema> {
 fn freshness() -> Vec<Operation> {
     const QUERY: &[Parameter] = &[
         ID,
+        ("dataset", text),
         ("days", || json!({ "type": "integer", "minimum": 1, "maximum": 30, "default": 30 })),
         ("status", one_of::<FreshnessStatus>),
         LIMIT,
