@@ -70,6 +70,7 @@ pub struct Alarm<'a> {
 /// What became of one report.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AlertReport)]
 pub struct Report {
     /// The incident's id.
     pub id: String,

@@ -264,7 +264,7 @@ fn tables() -> Vec<Operation> {
         operation(Post, "tables/import", "Reads a list of tables in one of several forms")
             .body(of::<Import>)
             .answers(200, page::<Imported>)
-            .problems(MADE),
+            .problems(&[400, 404, 409, 413, 503]),
         operation(Get, "tables/export", "Writes the tables in one of these forms")
             .query(&[("format", one_of::<Form>), ("table", text)])
             .answers(200, object)

@@ -216,6 +216,7 @@ pub async fn replace(
 ) -> Result<Response, Error> {
     let id = of(path)?;
     let (preconditions, body) = change(&headers, &uri, body).await?;
+    rules::check(&id)?;
     if body.get("id").is_some_and(|other| *other != id.as_str()) {
         let detail = format!("is another one than {id:?}, which the address names");
         return Err(Wrong::new("id", detail).into());
