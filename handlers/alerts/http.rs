@@ -32,7 +32,6 @@ use super::{
         notice::{Kind, Notice, Style},
         pagerduty, slack, teams, webhook,
     },
-    severity::Rules,
 };
 use crate::{
     app::App,
@@ -178,7 +177,8 @@ pub async fn take(State(app): State<Arc<App>>, body: Body) -> Result<Response, E
     let active = app.config.current().await?;
     let alarm = app.alarm(&active)?;
     let mut reports = Vec::new();
-    for incident in intake::read(&payload, OffsetDateTime::now_utc(), &Rules::default()) {
+    let presumed = &active.config.alerts.presumed;
+    for incident in intake::read(&payload, OffsetDateTime::now_utc(), presumed) {
         match alarm.take(incident.clone()).await {
             Ok(told) => reports.extend(told),
             Err(error) => {
@@ -210,7 +210,7 @@ async fn prefix(body: Body) -> Vec<u8> {
 pub async fn preview(State(app): State<Arc<App>>, body: Body) -> Result<Json<Value>, Error> {
     let payload = prefix(body).await;
     let (active, now) = (app.config.current().await?, OffsetDateTime::now_utc());
-    let mut incidents = intake::read(&payload, now, &Rules::default());
+    let mut incidents = intake::read(&payload, now, &active.config.alerts.presumed);
     let count = incidents.len();
     let mut incident = incidents.swap_remove(0);
     incident.severity = choose::severity(&active.config.alerts.severities, &incident);

@@ -12,7 +12,8 @@ use super::{
 use crate::alerts::{
     choose::{Glob, Inhibition, Property, SeverityRule, When},
     deliver::channel::Channel,
-    incident::Severity,
+    incident::{Factory, FactoryKind, Severity},
+    severity::Rules,
 };
 
 /// What is said of alerts.
@@ -34,6 +35,8 @@ pub struct Alerts {
     pub channels: Vec<Channel>,
     /// Pipelines that must run.
     pub expected: Vec<Expected>,
+    /// What is presumed of a payload that does not say: where pipelines run.
+    pub presumed: Rules,
 }
 
 /// `[[expect]]`: a pipeline that must report a run at least so often.
@@ -93,7 +96,20 @@ pub(super) fn read(
         repeat: general.repeat,
         base: general.base,
         loopback: general.loopback,
+        presumed: Rules { factory: general.factory, ..Rules::default() },
     }
+}
+
+/// Where pipelines run, for links to their runs.
+fn factory(section: Section<'_>) -> Option<Factory> {
+    let kinds = [("data_factory", FactoryKind::DataFactory), ("synapse", FactoryKind::Synapse)];
+    let kind = section.choice("kind", &kinds, FactoryKind::DataFactory);
+    let text = |name, example| section.required(name, example).map(Found::into_inner);
+    let name = text("name", "adf-prod");
+    let subscription = text("subscription", "00000000-0000-0000-0000-000000000000");
+    let resource_group = text("resource_group", "rg-data");
+    section.finish();
+    Some(Factory { kind, name: name?, subscription, resource_group })
 }
 
 fn expected(section: Section<'_>) -> Option<Expected> {
@@ -113,6 +129,7 @@ struct General {
     base: Option<String>,
     loopback: bool,
     zone: TimeZone,
+    factory: Option<Factory>,
 }
 
 fn general(
@@ -127,6 +144,7 @@ fn general(
             base: None,
             loopback: false,
             zone: TimeZone::UTC,
+            factory: None,
         };
     };
     let general = General {
@@ -135,6 +153,7 @@ fn general(
         base: section.text("base").and_then(|text| problems.parse(&text, base)),
         loopback: section.flag("loopback"),
         zone: zone(&section, problems).unwrap_or(TimeZone::UTC),
+        factory: section.table("factory").and_then(factory),
     };
     if general.window > LONGEST_WINDOW {
         section.problem("`window` must be no longer than \"24h\"");

@@ -15,6 +15,7 @@ to = "processing/{file}"
 [alerts]
 loopback = true
 base = "https://app.example.com"
+factory = { name = "adf-prod", subscription = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f1", resource_group = "rg" }
 
 [[channel]]
 name = "hook"
@@ -117,6 +118,8 @@ async fn a_preview_sends_nothing() {
     let (status, preview) = site.post("alerts/preview", failure()).await;
     assert_eq!((status, &preview["channels"]), (200, &json!(["hook"])));
     assert_eq!(preview["incident"]["cause"]["code"], "UserErrorFileNotFound");
+    let link = preview["incident"]["links"][0]["url"].as_str().unwrap();
+    assert!(link.contains(RUN) && link.contains("factories/adf-prod"), "{link}");
     for part in ["teams", "slack", "webhook", "pagerduty"] {
         assert!(preview[part].is_object(), "{part}");
     }
