@@ -12,12 +12,13 @@ use axum::{
     http::{Method, Uri},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::{
+    alerts::{deliver::Exit, http as alerts},
     config::{Active, LiveConfig},
     encryption::service::{Tools, answer},
     error::Error,
@@ -54,6 +55,8 @@ pub struct App {
     pub documents: Arc<dyn Documents>,
     /// What columns are protected and opened with.
     pub tools: Tools,
+    /// The way to the channels of alerts.
+    pub exit: Exit,
 }
 
 /// The longest that an invocation starts new work, whatever the host allows: a dataset that needs
@@ -113,6 +116,14 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/api/runs", get(runs::list).post(runs::report))
         .route("/api/runs/{*id}", get(runs::get))
+        .route("/api/alerts", get(alerts::list).post(alerts::take))
+        .route("/api/alerts/preview", post(alerts::preview))
+        .route("/api/alerts/silences", get(alerts::silences).post(alerts::silence))
+        .route("/api/alerts/silences/{id}", delete(alerts::end_silence))
+        .route("/api/alerts/silences/{id}/end", post(alerts::end_silence))
+        .route("/api/alerts/{id}", get(alerts::get))
+        .route("/api/alerts/{id}/acknowledge", post(alerts::acknowledge))
+        .route("/api/alerts/{id}/resolve", post(alerts::resolve))
         .route("/api/freshness", get(freshness::list))
         .route("/api/tables", get(tables::list).post(tables::create))
         .route("/api/tables/import", post(exchange::import))

@@ -106,6 +106,21 @@ fn name_of(source: &ConfigSource) -> String {
     }
 }
 
+/// The configuration that is in force here, or the one in a file.
+///
+/// # Errors
+/// Every problem of the settings and the configuration, a line each.
+pub(crate) async fn load(
+    file: Option<PathBuf>,
+    environment: &Environment,
+) -> Result<Config, String> {
+    let settings = Settings::read(environment).map_err(|problems| {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    })?;
+    let source = file.map_or_else(|| settings.config.clone(), ConfigSource::File);
+    parse(&source, Some(&settings), environment).await.map_err(|problems| problems.join("\n"))
+}
+
 async fn parse(
     source: &ConfigSource,
     settings: Option<&Settings>,

@@ -14,6 +14,7 @@ use lakehand::{
 };
 
 use crate::{
+    alert::Alert,
     check::Check,
     cosmos::InitCosmos,
     files::{Decrypt, Encrypt, Inspect},
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     /// Make, rotate and reveal keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Preview an alert, or try a channel
+    #[command(subcommand)]
+    Alert(Alert),
     /// Make the Cosmos DB database and containers that LAKEHAND_COSMOS names
     InitCosmos(InitCosmos),
     /// Write a deployable app root
@@ -113,6 +117,7 @@ impl Command {
             Self::Decrypt(decrypt) => answer(block_on(decrypt.run(environment))),
             Self::Inspect(inspect) => answer(inspect.run()),
             Self::Keys(keys) => answer(block_on(keys.run(environment))),
+            Self::Alert(alert) => answer(block_on(alert.run(environment))),
             Self::InitCosmos(init) => answer(block_on(init.run(environment))),
             Self::Package { folder, config, local, force } => {
                 let options = package::Options { folder, config, local, force };

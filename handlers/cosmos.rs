@@ -29,7 +29,7 @@ impl InitCosmos {
         let mut problems = Vec::new();
         let Some(cosmos) = Cosmos::read(&environment, &mut problems) else {
             return Err(match problems.as_slice() {
-                [] => "LAKEHAND_COSMOS is not set: name the account there (for example LAKEHAND_COSMOS=https://ACCOUNT.documents.azure.com)".to_owned(),
+                [] => "LAKEHAND_COSMOS is not set: it takes the connection string of the account, with its key, for an identity may not make containers (for example LAKEHAND_COSMOS=AccountEndpoint=https://ACCOUNT.documents.azure.com:443/;AccountKey=KEY;)".to_owned(),
                 _ => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
             });
         };

@@ -103,6 +103,9 @@ pub enum Error {
     /// A store failed; the same request may succeed later.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An alert that no channel took, and no store: what became of it.
+    #[error("no channel took the alert, and it could not be kept: send it again")]
+    Untold(Map<String, Value>),
     /// A Function that is not started, so that nobody has checked the caller's key.
     #[error("the function `{0}` is off; the README says how to switch it on")]
     FunctionOff(&'static str),
@@ -134,6 +137,7 @@ impl Error {
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Changed(_) => StatusCode::PRECONDITION_FAILED,
             Self::Unconditional => StatusCode::PRECONDITION_REQUIRED,
+            Self::Untold(_) => StatusCode::BAD_GATEWAY,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -160,7 +164,7 @@ impl Error {
         }
         match self {
             Self::Changed(etag) => problem["etag"] = json!(etag.as_ref().map(ETag::as_str)),
-            Self::Conflict { more, .. } => {
+            Self::Conflict { more, .. } | Self::Untold(more) => {
                 for (name, value) in more {
                     problem[name] = value.clone();
                 }

@@ -1,5 +1,6 @@
 //! The command line: reads the settings, opens the stores, and hands over to the library.
 
+mod alert;
 mod check;
 mod commands;
 mod cosmos;
@@ -30,6 +31,7 @@ Examples:
   lakehand trace landing/sales/x.csv      every step of one blob, from the ledger
   lakehand encrypt people.csv out.csv --policy pii
   lakehand inspect out.parquet            what is protected in a file, how, under which key
+  lakehand alert preview failure.json --channel teams
   lakehand package app --local            write an app root for `func start`";
 
 fn main() -> ExitCode {

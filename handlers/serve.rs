@@ -3,6 +3,7 @@
 use std::{io::Read, net::Ipv4Addr, process::ExitCode, sync::Arc};
 
 use lakehand::{
+    alerts::deliver::Exit,
     app::{App, router},
     config::LiveConfig,
     encryption::{
@@ -121,6 +122,7 @@ pub(crate) fn open_app(environment: Environment) -> Result<App, Failure> {
         blobs: stores.blobs,
         queues: stores.queues,
         documents: stores.documents,
+        exit: Exit::new(open::open_token),
     })
 }
 

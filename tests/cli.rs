@@ -172,3 +172,45 @@ fn init_cosmos_says_what_to_set() {
     assert!(!output.status.success() && told.contains("cannot make"), "{told}");
     assert!(!told.contains("c2VjcmV0LWtleQ"), "{told}");
 }
+
+const CHANNEL: &str = "
+[[channel]]
+name = \"on-call\"
+kind = \"webhook\"
+url = \"%LAKEHAND_HOOK%\"
+
+[alerts]
+loopback = true
+";
+
+#[test]
+fn alert_previews_a_payload_without_any_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.json"), r#"{"pipelineName": "ingest", "error": "no"}"#)
+        .unwrap();
+    let output = run(folder.path(), &["alert", "preview", "x.json", "--channel", "teams"], &[]);
+    let card: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(card["attachments"][0]["content"]["type"], "AdaptiveCard");
+    let output = run(folder.path(), &["alert", "preview", "x.json"], &[]);
+    let all: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(all["incident"]["pipeline"], "ingest");
+    assert!(!run(folder.path(), &["alert", "preview", "none.json"], &[]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alert_tries_a_channel() {
+    let hook = wiremock::MockServer::start().await;
+    wiremock::Mock::given(wiremock::matchers::any())
+        .respond_with(wiremock::ResponseTemplate::new(202))
+        .mount(&hook)
+        .await;
+    let folder = folder_with(&format!("{EXAMPLE}{CHANNEL}"));
+    let settings = [("LAKEHAND_HOOK", hook.uri())];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let output = run(folder.path(), &["alert", "test", "on-call"], &settings);
+    assert_eq!(out(&output).trim(), "on-call took the message", "{}", err(&output));
+    let sent: serde_json::Value = hook.received_requests().await.unwrap()[0].body_json().unwrap();
+    assert_eq!(sent["kind"], "test");
+    let output = run(folder.path(), &["alert", "test", "nobody"], &settings);
+    assert_eq!(err(&output).trim(), "there is no channel \"nobody\"; there are: on-call");
+}

@@ -204,3 +204,15 @@ fn texts_of_values() {
     }
     run("values", &seeds, checks::values::check);
 }
+
+#[test]
+fn payloads_of_alerts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/alerts/payloads");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.retain(|file| !file.to_string_lossy().ends_with(".incidents.json"));
+    files.sort();
+    let seeds: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+    assert!(seeds.len() > 20, "{}", seeds.len());
+    run("alerts", &seeds, checks::alerts::check);
+}

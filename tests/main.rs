@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alerts;
 mod azure_worker;
 mod azurite;
 mod cards;

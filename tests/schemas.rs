@@ -7,7 +7,8 @@ use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 
 /// The HTTP functions and who may call them: the host checks a key for all but `anonymous`.
-const HTTP: [(&str, &str); 12] = [
+const HTTP: [(&str, &str); 13] = [
+    ("alerts", "function"),
     ("datasets", "function"),
     ("decrypt", "function"),
     ("encrypt", "function"),
@@ -23,7 +24,9 @@ const HTTP: [(&str, &str); 12] = [
 ];
 
 /// The other functions and their triggers.
-const OTHERS: [(&str, &str); 4] = [
+const OTHERS: [(&str, &str); 6] = [
+    ("watch", "timerTrigger"),
+    ("drain_alerts", "timerTrigger"),
     ("route_blob", "blobTrigger"),
     ("route_event", "eventGridTrigger"),
     ("route_queue", "queueTrigger"),
@@ -134,6 +137,7 @@ fn the_host_forwards_a_function_with_one_trigger_and_one_answer_named_res() {
             "not_found" => "{*path}",
             "openapi" => "openapi.json",
             "keys" => "keys/rewrap",
+            "alerts" => "alerts/{*path}",
             "datasets" => "datasets/{*path}",
             "runs" => "runs/{*path}",
             "tables" => "tables/{*path}",
@@ -197,9 +201,12 @@ fn the_example_of_local_settings_names_every_setting() {
 fn collect_settings(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.file_name().is_some_and(|name| name == "tests" || name == "tests.rs") {
+            continue;
+        }
         if path.is_dir() {
             collect_settings(&path, found);
-        } else if path.file_name().is_some_and(|name| name != "tests.rs") {
+        } else {
             let text = fs::read_to_string(&path).unwrap();
             let program = text.split("mod tests {").next().unwrap_or_default();
             let is_rust = path.extension().is_some_and(|extension| extension == "rs");

@@ -108,7 +108,8 @@ impl Worker {
         request.body(body.to_string()).send().await.is_err()
     }
 
-    async fn post(&self, function: &str, envelope: &Value) -> Option<(u16, Value)> {
+    /// Invokes a Function; `None` if the worker died over it.
+    pub(crate) async fn post(&self, function: &str, envelope: &Value) -> Option<(u16, Value)> {
         let request = reqwest::Client::new().post(format!("{}/{function}", self.address));
         let request = request.header("content-type", "application/json");
         let answer = request.body(envelope.to_string()).send().await.ok()?;

@@ -5,7 +5,10 @@
 //! message, under a name that every try for it has; then what became of it. A worker that dies in
 //! between is followed by the next one when its right ends.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use serde::Serialize;
@@ -44,8 +47,11 @@ use crate::{
     },
 };
 
+/// How long a report may take: less than the minute that a Web activity waits.
+pub const BUDGET: Duration = Duration::from_secs(45);
+
 /// What telling works with, for one invocation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Alarm<'a> {
     /// Where incidents are kept.
     pub documents: &'a dyn Documents,
@@ -54,9 +60,9 @@ pub struct Alarm<'a> {
     /// What is said of alerts.
     pub alerts: &'a Alerts,
     /// The way to the channels.
-    pub outside: &'a Outside,
+    pub outside: Outside,
     /// The clock.
-    pub now: fn() -> OffsetDateTime,
+    pub now: &'a (dyn Fn() -> OffsetDateTime + Send + Sync),
     /// When no further try is begun.
     pub deadline: Instant,
 }
@@ -64,6 +70,7 @@ pub struct Alarm<'a> {
 /// What became of one report.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AlertReport)]
 pub struct Report {
     /// The incident's id.
     pub id: String,
@@ -96,6 +103,12 @@ impl Report {
             notices: Vec::new(),
             suppressed: None,
         }
+    }
+}
+
+impl fmt::Debug for Alarm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alarm").field("alerts", &self.alerts).finish_non_exhaustive()
     }
 }
 
@@ -223,10 +236,10 @@ impl Alarm<'_> {
     async fn send_to_all(&self, saying: &Saying, key: &str) -> Vec<Said> {
         let wants = |channel: &&Channel| channel.wants(&saying.incident, saying.occasion);
         let channels = self.alerts.channels.iter().filter(wants);
-        join_all(channels.map(|channel| self.send(channel, saying, key))).await
+        join_all(channels.map(|channel| self.deliver(channel, saying, key))).await
     }
 
-    async fn send(&self, channel: &Channel, saying: &Saying, key: &str) -> Said {
+    async fn deliver(&self, channel: &Channel, saying: &Saying, key: &str) -> Said {
         let outcome = self.try_once(channel, saying, key, self.deadline).await;
         let said = |outcome, reason| Said {
             at: (self.now)(),
@@ -279,9 +292,12 @@ impl Alarm<'_> {
     /// all that are open of it.
     async fn over(&self, incident: &Incident) -> Result<Vec<Report>, StoreError> {
         let mut reports = Vec::new();
-        if let Some(record) = self.close(&incident.id).await? {
-            reports.push(self.tell(record.clone(), &record.incident).await?);
-        }
+        let run = fingerprint::run(incident);
+        let joined = match &run {
+            Some(run) => self.incidents().joined(run).await?,
+            None => None,
+        };
+        reports.extend(self.end(joined.as_ref().unwrap_or(&incident.id)).await?);
         let is_success = incident.shape != "azureMonitor" && incident.severity == Severity::Info;
         if let Some(pipeline) = incident.pipeline.as_deref().filter(|_| is_success) {
             let factory = incident.factory.as_ref().map(|factory| factory.name.as_str());
@@ -311,18 +327,32 @@ impl Alarm<'_> {
             if !same || record.status == Status::Resolved {
                 continue;
             }
-            if let Some(record) = self.close(&record.id).await? {
-                reports.push(self.tell(record.clone(), &record.incident).await?);
-            }
+            reports.extend(self.end(&record.id).await?);
         }
         Ok(reports)
     }
 
-    /// Closes an incident; `None` if it is not open.
+    /// The open incidents of one shape.
     ///
     /// # Errors
     /// The store's failure.
-    pub async fn close(&self, id: &str) -> Result<Option<Record>, StoreError> {
+    pub async fn open(&self, shape: &str) -> Result<Vec<Record>, StoreError> {
+        let mut open = self.incidents().pending(None, (self.now)()).await?;
+        open.retain(|it| it.status == Status::Open && it.incident.shape == shape);
+        Ok(open)
+    }
+
+    /// Closes an incident and tells of it; `None` if it is not open.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn end(&self, id: &str) -> Result<Option<Report>, StoreError> {
+        let Some(record) = self.close(id).await? else { return Ok(None) };
+        let latest = record.incident.clone();
+        self.tell(record, &latest).await.map(Some)
+    }
+
+    async fn close(&self, id: &str) -> Result<Option<Record>, StoreError> {
         let now = (self.now)();
         self.incidents().change(id, now, |there| rules::resolved(there?, now)).await
     }

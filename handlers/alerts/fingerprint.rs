@@ -32,10 +32,16 @@ pub fn id(incident: &Incident, key: Option<&str>) -> String {
 }
 
 /// What names the run that a report is of, the outermost that it knows: parents and children tell of
-/// one incident.
+/// one incident. An alert rule has a key of its own, under which it also says that all is well again.
 pub fn run(incident: &Incident) -> Option<String> {
     let run = incident.root_run_id.as_deref().or(incident.run_id.as_deref())?;
-    Some(hex(&["run", &run.trim().to_lowercase()]))
+    let is_rule = incident.shape == "azureMonitor";
+    (is_id(run) && !is_rule).then(|| hex(&["run", &run.trim().to_lowercase()]))
+}
+
+/// Whether a run's id is one and not a word like `manual` that many runs have.
+fn is_id(run: &str) -> bool {
+    run.trim().len() >= 4 && run.contains(|letter: char| letter.is_ascii_digit())
 }
 
 /// Factory, pipeline and error code; where there is no code, the text, without what differs from run
@@ -101,17 +107,30 @@ mod tests {
     }
 
     #[test]
-    fn parents_and_children_are_one_incident() {
-        let run = |run: &str, root: Option<&str>| Incident {
-            run_id: Some(run.to_owned()),
+    fn parents_and_children_are_of_one_run() {
+        let of = |run_id: &str, root: Option<&str>| Incident {
+            run_id: Some(run_id.to_owned()),
             root_run_id: root.map(str::to_owned),
-            ..failed(run)
+            ..failed(run_id)
         };
-        let parent = id(&run("A-1", None), None);
-        assert_eq!(id(&run("b-2", Some("a-1")), None), parent);
-        assert_ne!(id(&run("b-2", None), None), parent);
-        assert_eq!(parent.len(), 32);
-        assert_eq!(id(&run("c", None), Some("rule")), id(&run("d", None), Some("rule")));
+        let parent = run(&of("A-1234", None)).expect("it is an id");
+        assert_eq!(run(&of("b-2345", Some("a-1234"))), Some(parent.clone()));
+        assert_ne!(run(&of("b-2345", None)), Some(parent.clone()));
+        assert_eq!((parent.len(), run(&of("manual", None))), (32, None));
+        assert_eq!(id(&of("c-1234", None), Some("rule")), id(&of("d-1234", None), Some("rule")));
+        let rule = Incident { shape: "azureMonitor".to_owned(), ..of("A-1234", None) };
+        assert_eq!(run(&rule), None);
+    }
+
+    #[test]
+    fn a_code_says_more_than_its_text() {
+        let coded = |text: &str| {
+            let mut incident = failed(text);
+            incident.cause.code = Some("2627".to_owned());
+            incident
+        };
+        assert_eq!(id(&coded("row 'a' of t1"), None), id(&coded("row 'b' of t2"), None));
+        assert_ne!(id(&coded("row"), None), id(&failed("row"), None));
     }
 
     #[test]

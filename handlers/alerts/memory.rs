@@ -44,7 +44,7 @@ pub async fn of(
 ) -> Option<Memory> {
     let pipeline = incident.pipeline.as_deref()?;
     let span = Span::last(REACH, now);
-    let runs = match Runs::of(documents).of_pipeline(pipeline, span, MOST).await {
+    let runs = match Runs::of(documents).newest("pipeline", pipeline, span, MOST).await {
         Ok(runs) => runs,
         Err(error) => {
             tracing::warn!(%error, "the runs of a pipeline cannot be read");

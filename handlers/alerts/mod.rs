@@ -5,7 +5,7 @@
 //! [`assemble`] makes the incident, with its [`severity`], its [`link`]s and its [`fingerprint`].
 //! [`course`] says what there is to tell of it, and when; [`choose`] which rules mean it; [`render`]
 //! how each channel says it; [`deliver`] brings a rendered message to its channel; [`announce`] does
-//! all that for one incident, and [`http`] is the resource.
+//! all that for one incident, and [`http`] is the resource; [`watch`] finds what nobody posts.
 
 pub mod announce;
 pub mod assemble;
@@ -23,3 +23,4 @@ pub mod mask;
 pub mod memory;
 pub mod render;
 pub mod severity;
+pub mod watch;

@@ -12,7 +12,8 @@ use super::{
 use crate::alerts::{
     choose::{Glob, Inhibition, Property, SeverityRule, When},
     deliver::channel::Channel,
-    incident::Severity,
+    incident::{Factory, FactoryKind, Severity},
+    severity::Rules,
 };
 
 /// What is said of alerts.
@@ -32,11 +33,28 @@ pub struct Alerts {
     pub inhibitions: Vec<Inhibition>,
     /// Where messages go, in the order of the file.
     pub channels: Vec<Channel>,
+    /// Pipelines that must run.
+    pub expected: Vec<Expected>,
+    /// What is presumed of a payload that does not say: where pipelines run.
+    pub presumed: Rules,
+}
+
+/// `[[expect]]`: a pipeline that must report a run at least so often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Its name.
+    pub pipeline: String,
+    /// How often.
+    pub every: Duration,
 }
 
 /// The defaults of `[alerts]`.
 const WINDOW: Duration = Duration::from_secs(5 * 60);
 const REPEAT: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// How often a pipeline may be expected.
+const LEAST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_secs(365 * 86_400);
 
 /// The longest window: what waits in it is held in one document.
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -73,11 +91,35 @@ pub(super) fn read(
             .map(|it| inhibition(it, problems))
             .collect(),
         channels: channels::read(root.tables("channel"), &known),
+        expected: root.tables("expect").into_iter().filter_map(expected).collect(),
         window: general.window,
         repeat: general.repeat,
         base: general.base,
         loopback: general.loopback,
+        presumed: Rules { factory: general.factory, ..Rules::default() },
     }
+}
+
+/// Where pipelines run, for links to their runs.
+fn factory(section: Section<'_>) -> Option<Factory> {
+    let kinds = [("data_factory", FactoryKind::DataFactory), ("synapse", FactoryKind::Synapse)];
+    let kind = section.choice("kind", &kinds, FactoryKind::DataFactory);
+    let text = |name, example| section.required(name, example).map(Found::into_inner);
+    let name = text("name", "adf-prod");
+    let subscription = text("subscription", "00000000-0000-0000-0000-000000000000");
+    let resource_group = text("resource_group", "rg-data");
+    section.finish();
+    Some(Factory { kind, name: name?, subscription, resource_group })
+}
+
+fn expected(section: Section<'_>) -> Option<Expected> {
+    let pipeline = section.required("pipeline", "nightly").map(Found::into_inner);
+    let every = section.span("every");
+    if every.is_none_or(|every| every < LEAST || every > MOST) {
+        section.problem("`every` must be from \"1m\" to \"365d\", such as every = \"25h\"");
+    }
+    section.finish();
+    Some(Expected { pipeline: pipeline?, every: every? })
 }
 
 /// What `[alerts]` says.
@@ -87,6 +129,7 @@ struct General {
     base: Option<String>,
     loopback: bool,
     zone: TimeZone,
+    factory: Option<Factory>,
 }
 
 fn general(
@@ -101,6 +144,7 @@ fn general(
             base: None,
             loopback: false,
             zone: TimeZone::UTC,
+            factory: None,
         };
     };
     let general = General {
@@ -109,6 +153,7 @@ fn general(
         base: section.text("base").and_then(|text| problems.parse(&text, base)),
         loopback: section.flag("loopback"),
         zone: zone(&section, problems).unwrap_or(TimeZone::UTC),
+        factory: section.table("factory").and_then(factory),
     };
     if general.window > LONGEST_WINDOW {
         section.problem("`window` must be no longer than \"24h\"");

@@ -12,7 +12,7 @@ use crate::{
         channel::{Channel, Method, Occasion, Target, Webhook},
         header,
     },
-    alerts::render::teams::Envelope,
+    alerts::render::{teams::Envelope, webhook::Template},
     settings::Secret,
 };
 
@@ -129,7 +129,11 @@ impl ChannelReader<'_> {
     fn webhook(&self) -> Option<Webhook> {
         let methods = [("POST", Method::Post), ("PUT", Method::Put)];
         let method = self.section.choice("method", &methods, Method::Post);
-        let template = self.section.text("template").map(Found::into_inner);
+        let template = self.section.text("template");
+        if let Some(template) = &template {
+            self.known.problems.parse(template, |text| Template::new(text).map(drop));
+        }
+        let template = template.map(Found::into_inner);
         let headers = self.headers();
         Some(Webhook { url: self.url(&[])?, method, template, headers })
     }

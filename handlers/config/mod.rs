@@ -20,7 +20,7 @@ use std::{
 
 use toml::de::DeTable;
 
-pub use alerts::Alerts;
+pub use alerts::{Alerts, Expected};
 pub use live::{Active, LiveConfig, OpenAccount, Unusable};
 pub use policies::Reach;
 pub use section::parse_size;

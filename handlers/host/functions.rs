@@ -22,11 +22,16 @@ pub struct Function {
 
 /// Every Function of the app, in the order of their names.
 pub const FUNCTIONS: &[Function] = &[
+    Function { name: "alerts", definition: include_str!("../../functions/alerts/function.json") },
     Function {
         name: "datasets",
         definition: include_str!("../../functions/datasets/function.json"),
     },
     Function { name: "decrypt", definition: include_str!("../../functions/decrypt/function.json") },
+    Function {
+        name: "drain_alerts",
+        definition: include_str!("../../functions/drain_alerts/function.json"),
+    },
     Function { name: "encrypt", definition: include_str!("../../functions/encrypt/function.json") },
     Function {
         name: "freshness",
@@ -59,6 +64,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function { name: "tables", definition: include_str!("../../functions/tables/function.json") },
     Function { name: "trace", definition: include_str!("../../functions/trace/function.json") },
+    Function { name: "watch", definition: include_str!("../../functions/watch/function.json") },
 ];
 
 /// The trigger of a Function: the one binding that starts it.
@@ -338,7 +344,7 @@ mod tests {
         assert_eq!(enabled(&[(decrypt, "Decrypt"), (keys, "keys")]), [""; 0]);
         assert_eq!(enabled(&[(keys, "keys")]), ["decrypt"]);
         let first = "AzureFunctionsJobHost__functions__0";
-        assert_eq!(enabled(&[(first, "decrypt")]), ["datasets", "keys"]);
+        assert_eq!(enabled(&[(first, "decrypt")]), ["alerts", "keys"]);
         assert_eq!(enabled(&[("AzureWebJobs.trace.Disabled", "1")]), ["decrypt", "keys", "trace"]);
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{envelope::Envelope, reply::Reply};
 use crate::{
+    alerts::watch::watch,
     app::App,
     config::Active,
     error::Error,
@@ -40,6 +41,14 @@ pub async fn invoke(
         "sweep_landing" => {
             Envelope::read(body).await?;
             call.sweep().await
+        }
+        "drain_alerts" => {
+            Envelope::read(body).await?;
+            Ok(Reply::of(app.alarm(call.active)?.drain().await))
+        }
+        "watch" => {
+            Envelope::read(body).await?;
+            Ok(Reply::of(watch(app, call.active).await?))
         }
         _ => Err(Error::NoSuchAddress(format!("/{function}"))),
     }

@@ -2,8 +2,8 @@
 //!
 //! A document lives in the partition `2026-12` of its collection, under the id
 //! `{created}~{resource id}`, so that a month read backwards is newest first. Its pointer, in
-//! [`Collection::Index`], is written before it and never changes; one that points to nothing counts
-//! as absent, and is used again when its id is. A read by id is two point reads, a list one query a
+//! [`Collection::Index`], is written before it; one that points to nothing counts as absent, and is
+//! written anew when its id is used again. A read by id is two point reads, a list one query a
 //! month.
 
 use std::time::Duration;
@@ -12,6 +12,7 @@ use serde::{
     Deserialize, Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
+use serde_json::value::RawValue;
 use time::{Date, OffsetDateTime};
 
 use super::http::{list::Written, time::write_time};
@@ -31,6 +32,9 @@ const MOST_MONTHS: usize = 24;
 
 /// So many documents are held at a time; one may be as large as half an answer.
 const LOAD: usize = 100;
+
+/// So long a document may take to be written after its pointer.
+const YOUNG: time::Duration = time::Duration::HOUR;
 
 /// The length of a month, as partitions are named and ids begin.
 const MONTH: usize = "2026-12".len();
@@ -150,12 +154,35 @@ impl Months<'_> {
         let put = self.documents.put(Collection::Index, &key, &body, &Condition::Absent, keep);
         match put.await {
             Ok(_) => Ok(Key::new(pointer.month, pointer.id)),
-            Err(error) if error.fault == Fault::AlreadyExists => {
-                let gone =
-                    || StoreError::new(Fault::Unavailable, "read", &key, "it has just expired");
-                self.find(id).await?.ok_or_else(gone)
-            }
+            Err(error) if error.fault == Fault::AlreadyExists => self.again(id, &body, now).await,
             Err(error) => Err(error),
+        }
+    }
+
+    /// The address of a document whose pointer is there. One that has pointed to nothing for long is
+    /// of a document that was removed, and what is made anew belongs into the present; a young one
+    /// may be of a document that somebody makes right now.
+    async fn again(
+        &self,
+        id: &str,
+        present: &RawValue,
+        now: OffsetDateTime,
+    ) -> Result<Key, StoreError> {
+        let key = self.pointer(id);
+        let found = optional(self.documents.get(Collection::Index, &key).await)?;
+        let gone = || StoreError::new(Fault::Unavailable, "read", &key, "it has just expired");
+        let Document { etag, body, .. } = documents::typed::<Pointer>(found.ok_or_else(gone)?)?;
+        let address = Key::new(body.month, body.id);
+        let is_old = address.id < write_time(now.checked_sub(YOUNG).unwrap_or(now));
+        if !is_old || optional(self.documents.get(self.collection, &address).await)?.is_some() {
+            return Ok(address);
+        }
+        let (matches, keep) = (Condition::Matches(etag), self.keep.map(|keep| keep * 2));
+        let put = self.documents.put(Collection::Index, &key, present, &matches, keep).await;
+        match put {
+            Err(error) if error.fault != Fault::Changed => Err(error),
+            // Ours, or that of another who came first.
+            _ => self.find(id).await?.ok_or_else(gone),
         }
     }
 

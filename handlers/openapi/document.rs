@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{
     ToSchema,
@@ -73,9 +74,12 @@ pub fn of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
 /// A schema that is written down as JSON.
 ///
 /// # Panics
-/// It is none, which a test would have shown.
+/// It is none, or has a member that would be left out, which a test would have shown.
 pub fn raw(schema: Value) -> RefOr<Schema> {
-    serde_json::from_value(schema).expect("a schema that is written here is one")
+    let read = RefOr::<Schema>::deserialize(&schema).expect("a schema that is written here is one");
+    let members = |schema: &Value| schema.as_object().map_or(0, serde_json::Map::len);
+    debug_assert_eq!(members(&reference(&read)), members(&schema), "a member is lost: {schema}");
+    read
 }
 
 /// The schema of a type as it is, for a request that allows nothing else, and a `more` member.

@@ -99,16 +99,18 @@ fn decrypt(_: &mut Schemas) -> RefOr<Schema> {
 }
 
 fn rewrap(_: &mut Schemas) -> RefOr<Schema> {
-    raw(json!({
-        "type": "object",
-        "anyOf": [{ "required": ["source"] }, { "required": ["key"] }],
+    let naming = |required: &str| {
+        json!({
+        "type": "object", "required": [required],
         "properties": {
             "source": { "type": "string", "description": "The files whose keys are wrapped anew." },
             "key": { "type": "string", "description": "The key whose named data keys are." },
             "format": { "type": "string", "enum": FORMATS },
         },
         "additionalProperties": false,
-    }))
+        })
+    };
+    raw(json!({ "anyOf": [naming("source"), naming("key")] }))
 }
 
 fn done(_: &mut Schemas) -> RefOr<Schema> {

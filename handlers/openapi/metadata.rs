@@ -53,11 +53,11 @@ const CONDITIONS: &[Parameter] = &[
         })
     }),
 ];
-const LIMIT: Parameter =
+pub(super) const LIMIT: Parameter =
     ("limit", || json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
-const TOKEN: Parameter = ("continuationToken", || json!({ "type": "string" }));
-const FROM: Parameter = ("from", time);
-const TO: Parameter = ("to", time);
+pub(super) const TOKEN: Parameter = ("continuationToken", || json!({ "type": "string" }));
+pub(super) const FROM: Parameter = ("from", time);
+pub(super) const TO: Parameter = ("to", time);
 
 fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
@@ -221,6 +221,7 @@ fn report(schemas: &mut Schemas) -> RefOr<Schema> {
 fn freshness() -> Vec<Operation> {
     const QUERY: &[Parameter] = &[
         ID,
+        ("dataset", text),
         ("days", || json!({ "type": "integer", "minimum": 1, "maximum": 30, "default": 30 })),
         ("status", one_of::<FreshnessStatus>),
         LIMIT,
@@ -264,7 +265,7 @@ fn tables() -> Vec<Operation> {
         operation(Post, "tables/import", "Reads a list of tables in one of several forms")
             .body(of::<Import>)
             .answers(200, page::<Imported>)
-            .problems(MADE),
+            .problems(&[400, 404, 409, 413, 503]),
         operation(Get, "tables/export", "Writes the tables in one of these forms")
             .query(&[("format", one_of::<Form>), ("table", text), LIMIT, TOKEN])
             .answers(200, object)

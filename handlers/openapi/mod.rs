@@ -2,6 +2,7 @@
 //!
 //! [`operations`] is the list, in the order of the route table; [`document`] turns it into OpenAPI.
 
+mod alerts;
 pub mod document;
 mod encryption;
 mod metadata;

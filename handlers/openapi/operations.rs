@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::{HttpMethod, RefOr, Schema};
 
 use super::{
+    alerts,
     document::{Answer, Describe, Operation, Parameter, Schemas, object, raw},
     encryption, metadata,
 };
@@ -74,7 +75,7 @@ impl Operation {
 
 /// All operations.
 pub fn all() -> Vec<Operation> {
-    [worker(), encryption::all(), metadata::all()].concat()
+    [worker(), encryption::all(), metadata::all(), alerts::all()].concat()
 }
 
 fn worker() -> Vec<Operation> {

@@ -52,6 +52,12 @@ pub trait Queues: Send + Sync + fmt::Debug {
         hidden: Duration,
     ) -> Result<Vec<Message>, StoreError>;
 
+    /// How many messages wait to be taken, 32 at most: more are not counted.
+    ///
+    /// # Errors
+    /// `NotFound` if the queue is not there.
+    async fn peek(&self, queue: &str) -> Result<usize, StoreError>;
+
     /// Makes a received message visible again after `hidden` (zero: at once), as a failed attempt does.
     ///
     /// # Errors

@@ -36,8 +36,11 @@ pub(crate) async fn receives_what_was_sent(store: &dyn Queues, queue: &str) {
     store.create(queue).await.unwrap();
     assert!(store.receive(queue, 32, LONG).await.unwrap().is_empty());
     let text = "{\"blob\": \"landing/é 仓库 <&> %20+\\\"\"}\n";
+    assert_eq!(store.peek(queue).await.unwrap(), 0);
     store.send(queue, text).await.unwrap();
+    assert_eq!(store.peek(queue).await.unwrap(), 1);
     let message = receive_one(store, queue, LONG).await;
+    assert_eq!(store.peek(queue).await.unwrap(), 0, "it is hidden");
     assert_eq!(message.text, text);
     assert_eq!(message.dequeue_count, 1);
     assert!(!message.id.is_empty() && !message.receipt.is_empty());

@@ -141,3 +141,44 @@ async fn a_worker_that_dies_between_copy_and_commit_loses_nothing() {
     let (status, late) = site.post(&commit(&old), json!({"rowsRead": 1, "max": "20"})).await;
     assert_eq!((status, &late["current"]["mark"]["value"]), (409, &json!("30")));
 }
+
+#[tokio::test]
+async fn an_imported_value_never_replaces_a_committed_one() {
+    let site = Site::new().await;
+    for round in 0..20 {
+        let id = format!("t{round}");
+        let watermark = json!({"column": "n", "type": "bigint", "start": "0"});
+        site.done("tables", json!({"id": id, "table": id, "watermark": watermark})).await;
+        let open = json!({"runId": "r", "upper": "100"});
+        let window = site.done(&format!("tables/{id}/windows"), open).await;
+        let address = format!("tables/{id}/windows/{}/commit", window["id"].as_str().unwrap());
+        let import = json!({"value": [{"cdc": "5"}], "table": id});
+        let (end, _) = tokio::join!(
+            site.done(&address, json!({"rowsRead": 1, "max": "100"})),
+            site.post("tables/import", import),
+        );
+        assert_eq!(end["mark"]["value"], "100", "{end}");
+        let (_, mark) = site.get(&format!("tables/{id}/mark")).await;
+        assert_eq!(mark["mark"]["value"], "100", "{mark}");
+    }
+}
+
+#[tokio::test]
+async fn a_mark_of_another_column_is_no_bound() {
+    let site = Site::new().await;
+    site.counter().await;
+    let window = site.done("tables/counter/windows", json!({"runId": "r1", "upper": "9"})).await;
+    let address = format!("tables/counter/windows/{}/commit", window["id"].as_str().unwrap());
+    site.done(&address, json!({"rowsRead": 1, "max": "9"})).await;
+    let patch = json!({"watermark": {"column": "version"}});
+    site.worker.call("PATCH", "tables/counter", &[], &patch).await;
+    let again = json!({"runId": "r2", "upper": "50"});
+    let (status, problem) = site.post("tables/counter/windows", again.clone()).await;
+    assert_eq!(status, 409, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("is a value of n"), "{problem}");
+    let (_, mark) = site.get("tables/counter/mark").await;
+    let setting = json!({"value": "20"});
+    let address = format!("tables/counter/mark?etag={}", mark["etag"].as_str().unwrap());
+    assert_eq!(site.post(&address, setting).await.0, 200);
+    assert_eq!(site.done("tables/counter/windows", again).await["lower"], "20");
+}

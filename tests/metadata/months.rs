@@ -128,8 +128,30 @@ async fn a_page_ends_where_an_answer_is_full(documents: &dyn Documents) {
     assert_eq!(pages, [vec!["7", "6", "5"], vec!["4", "3", "2"], vec!["1", "0"]]);
 }
 
+/// What is removed and made again is listed when it was made.
+async fn a_dataset_that_is_made_again_is_new(documents: &dyn Documents) {
+    let datasets = Datasets::new(documents);
+    make(&datasets, "d", "c", NOW).await;
+    datasets.delete("d", &Preconditions::default()).await.unwrap();
+    let later = NOW + Duration::days(40);
+    make(&datasets, "d", "c", later).await;
+    let count = async |from: OffsetDateTime| {
+        let span = Span::last(later - from, later);
+        datasets.list(&[], span, 10, None).await.unwrap().0.len()
+    };
+    assert_eq!(count(later - Duration::DAY).await, 1);
+    assert_eq!(datasets.find("d").await.unwrap().dataset.id, "d");
+    datasets.delete("d", &Preconditions::default()).await.unwrap();
+    assert_eq!(count(NOW - Duration::DAY).await, 0);
+}
+
 mod on_the_embedded_store {
     use super::*;
+
+    #[tokio::test]
+    async fn a_dataset_that_is_made_again_is_new() {
+        super::a_dataset_that_is_made_again_is_new(&*embedded().1).await;
+    }
 
     #[tokio::test]
     async fn datasets_of_many_months_are_one_list() {
@@ -155,6 +177,11 @@ mod on_the_embedded_store {
 
 mod on_cosmos {
     use super::*;
+
+    #[tokio::test]
+    async fn a_dataset_that_is_made_again_is_new() {
+        super::a_dataset_that_is_made_again_is_new(&*emulated().await).await;
+    }
 
     #[tokio::test]
     async fn datasets_of_many_months_are_one_list() {

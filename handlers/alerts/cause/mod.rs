@@ -1,7 +1,7 @@
 //! What went wrong, out of the texts that services make of an error: activities around it peeled off,
 //! the root cause first, the code that tells most.
 //!
-//! [`text`] takes escapes away, [`find`] finds ids, codes and statuses.
+//! `text` takes escapes away, `find` finds ids, codes and statuses.
 
 mod find;
 #[cfg(test)]

@@ -38,7 +38,11 @@ pub struct Record {
     #[serde(with = "time::serde::rfc3339")]
     pub last_at: OffsetDateTime,
     /// When it was over.
-    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub resolved_at: Option<OffsetDateTime>,
     /// How often it was reported since it opened.
     pub reports: u64,

@@ -101,11 +101,20 @@ impl<'a> Incidents<'a> {
         match put.await {
             Ok(_) => Ok(id.to_owned()),
             Err(error) if error.fault == Fault::AlreadyExists => {
-                let found = documents::read::<Joined>(documents, Collection::Index, &key).await?;
-                Ok(found.map_or_else(|| id.to_owned(), |found| found.body.incident))
+                Ok(self.joined(run).await?.unwrap_or_else(|| id.to_owned()))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The incident that the reports of a run belong to, if it had any.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn joined(&self, run: &str) -> Result<Option<String>, StoreError> {
+        let key = Key::new(format!("incidents/{run}"), "run");
+        let found = documents::read::<Joined>(self.0.documents, Collection::Index, &key).await?;
+        Ok(found.map(|found| found.body.incident))
     }
 
     /// Changes an incident, or makes it. `change` is asked again if another change came first;

@@ -19,6 +19,7 @@ mod tests;
 
 use std::{
     fmt,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -35,7 +36,10 @@ use self::{
 use crate::{
     alerts::render::email::Mail,
     settings::Credential,
-    stores::tokens::{OpenToken, Token},
+    stores::{
+        Fault, StoreError,
+        tokens::{OpenToken, Token},
+    },
 };
 
 /// A rendered message.
@@ -76,6 +80,42 @@ impl Outside {
     /// The certificates of the system cannot be used.
     pub fn open(loopback: bool, open_token: OpenToken, pace: Pace) -> Result<Self, String> {
         Ok(Self { client: http::client(loopback)?, open_token, loopback, pace })
+    }
+}
+
+/// The way out, opened when it is first used: with this machine, or without it.
+pub struct Exit {
+    open_token: OpenToken,
+    strict: OnceLock<Outside>,
+    loose: OnceLock<Outside>,
+}
+
+impl fmt::Debug for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exit").finish_non_exhaustive()
+    }
+}
+
+impl Exit {
+    /// Takes the source of tokens for channels that have an identity.
+    pub fn new(open_token: OpenToken) -> Self {
+        Self { open_token, strict: OnceLock::new(), loose: OnceLock::new() }
+    }
+
+    /// The way out; with `loopback`, this machine may be written to.
+    ///
+    /// # Errors
+    /// The certificates of the system cannot be used.
+    pub fn outside(&self, loopback: bool) -> Result<Outside, StoreError> {
+        let opened = if loopback { &self.loose } else { &self.strict };
+        if let Some(outside) = opened.get() {
+            return Ok(outside.clone());
+        }
+        let outside =
+            Outside::open(loopback, self.open_token, Pace::default()).map_err(|reason| {
+                StoreError::new(Fault::Unavailable, "open", "the way to the channels", reason)
+            })?;
+        Ok(opened.get_or_init(|| outside).clone())
     }
 }
 

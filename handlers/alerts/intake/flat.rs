@@ -138,7 +138,8 @@ pub fn report(shape: &'static str, value: &Value) -> Report {
 
 /// Reports what members say.
 pub fn of_fields(shape: &'static str, fields: &Fields) -> Report {
-    let get = |names: &[&str]| fields.get(names).map(str::to_owned);
+    let text = |names: &[&str]| fields.get(names).map(str::to_owned);
+    let get = |names: &[&str]| text(names).filter(|text| !is_expression(text));
     let time = |names: &[&str]| names.iter().find_map(|name| moment::time(fields.get(&[name])?));
     let (condition, is_cancelled) = condition(fields.get(&STATUS));
     Report {
@@ -158,7 +159,7 @@ pub fn of_fields(shape: &'static str, fields: &Fields) -> Report {
         environment: get(&ENVIRONMENT),
         code: get(&CODE),
         failure_type: fields.get(&FAILURE).and_then(failure_type),
-        text: get(&TEXT).unwrap_or_default(),
+        text: text(&TEXT).unwrap_or_default(),
         at: time(&AT).or_else(|| time(&ENDED)),
         started: time(&STARTED),
         ended: time(&ENDED),
@@ -167,6 +168,11 @@ pub fn of_fields(shape: &'static str, fields: &Fields) -> Report {
         facts: facts(fields),
         key: None,
     }
+}
+
+/// Whether a text is an expression that its sender forgot to evaluate: `@pipeline().RunId`.
+fn is_expression(text: &str) -> bool {
+    text.starts_with('@') && text.contains(['(', '{'])
 }
 
 /// Whether a status tells of an end, and whether it tells of a cancelled run.

@@ -12,6 +12,7 @@ use time::macros::datetime;
 use super::*;
 use crate::alerts::{
     assemble::{LONGEST_RAW, LONGEST_ROOT, LONGEST_TITLE},
+    fingerprint,
     incident::{Condition, Severity},
 };
 
@@ -56,7 +57,8 @@ fn an_alert_and_its_end_are_one_incident() {
     let ids = |name: &str| {
         let path = payloads().into_iter().find(|path| path.file_stem().unwrap() == name).unwrap();
         let incident = read(fs::read(path).unwrap()).remove(0);
-        (incident.id, incident.condition)
+        let run = fingerprint::run(&incident);
+        (run.unwrap_or(incident.id), incident.condition)
     };
     for (fired, resolved) in [
         ("monitor_metric", "monitor_metric_resolved"),
@@ -77,6 +79,18 @@ fn names_are_found_whatever_their_casing() {
         assert_eq!(incident.cause.root, "it broke");
         assert_eq!(incident.run_id.as_deref(), Some("7"));
     }
+}
+
+#[test]
+fn an_expression_that_was_not_evaluated_is_no_name() {
+    let of = |error: &str| {
+        one(
+            json!({"pipelineName": "@pipeline().Pipeline", "runId": "@{pipeline().RunId}", "error": error}),
+        )
+    };
+    let incident = of("it broke");
+    assert_eq!((&incident.pipeline, &incident.run_id), (&None, &None));
+    assert_ne!(incident.id, of("it is full").id);
 }
 
 #[test]

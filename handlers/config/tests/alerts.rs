@@ -169,6 +169,10 @@ fn everything_that_is_wrong_has_a_place() {
         ),
         ("kind = \"webhook\"\nurl = \"%LAKEHAND_HOOK%\"", "(none is); add it to `hosts`"),
         (
+            "kind = \"webhook\"\nurl = \"%LAKEHAND_HOOK%\"\nhosts = \"hooks.example.com\"\ntemplate = \"{% if %}\"",
+            "template",
+        ),
+        (
             "kind = \"webhook\"\nurl = \"%LAKEHAND_HOOK%\"\nhosts = \"hooks.example.com\"\nheaders = { Host = \"x\" }",
             "no header that may be set",
         ),

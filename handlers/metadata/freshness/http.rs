@@ -8,15 +8,18 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{
-    model::{Freshness, Status},
+    model::{Freshness, RunRate, Status},
     rules,
 };
 use crate::{
     app::App,
+    config::Active,
     error::{Error, Wrong},
     metadata::{
         datasets::{model::Dataset, store::Datasets},
         http::{list::List, query::Parameters, token},
+        months::Span,
+        runs::store::Runs,
         tables::store::{Found, Place},
         windows::store::Windows,
     },
@@ -28,6 +31,9 @@ const DAYS: u32 = 30;
 
 /// So many datasets of a route are looked at.
 const MOST_DATASETS: usize = 2_000;
+
+/// So many runs of a table are counted at most.
+const MOST_RUNS: usize = 1_000;
 
 /// So many tables are asked for at a time.
 const PARALLEL: usize = 16;
@@ -45,12 +51,16 @@ struct Question {
 /// # Errors
 /// `Fields`, or the store's failure.
 pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<List<Freshness>, Error> {
-    let known = ["id", "days", "status", "limit", "continuationToken"];
+    let known = ["id", "dataset", "days", "status", "limit", "continuationToken"];
     let parameters = Parameters::read(&uri, &known)?;
     let question = read(&parameters)?;
     let limit = parameters.limit()?;
     let after = parameters.token().map(|text| token::open::<Place>(&question, text)).transpose()?;
     let active = app.config.current().await?;
+    if let Some(id) = parameters.id("dataset")? {
+        let found = of_dataset(&app, &active, id, question.days).await?;
+        return Ok(List::new(vec![found], None));
+    }
     let mut tables = app.tables(&active).all().await?;
     tables.retain(|found| {
         question.id.as_ref().is_none_or(|id| found.table.id == *id)
@@ -60,7 +70,7 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<List<Freshnes
     tables.truncate(limit);
     let last = tables.last().map(Found::place).filter(|_| has_more);
     let now = OffsetDateTime::now_utc();
-    let all = futures::stream::iter(tables).map(|found| one(&app, found, question.days, now));
+    let all = futures::stream::iter(tables).map(|found| with_runs(&app, found, question.days, now));
     let mut all: Vec<Freshness> = all.buffered(PARALLEL).try_collect().await?;
     if last.is_none() {
         all.extend(routes(&app, &active.config.routes, &question, now).await?);
@@ -71,6 +81,24 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<List<Freshnes
     };
     let value = all.into_iter().filter(takes).collect();
     Ok(List::new(value, last.map(|last| token::seal(&question, last))))
+}
+
+/// What is late, of all that has a target.
+///
+/// # Errors
+/// The store's failure.
+pub async fn late(
+    app: &App,
+    active: &Active,
+    now: OffsetDateTime,
+) -> Result<Vec<Freshness>, Error> {
+    let tables = app.tables(active).all().await?;
+    let all = futures::stream::iter(tables).map(|found| one(app, found, 1, now));
+    let mut all: Vec<Freshness> = all.buffered(PARALLEL).try_collect().await?;
+    let question = Question { days: 1, id: None, status: None };
+    all.extend(routes(app, &active.config.routes, &question, now).await?);
+    all.retain(|found| found.status == Status::Late);
+    Ok(all)
 }
 
 fn read(parameters: &Parameters) -> Result<Question, Error> {
@@ -109,6 +137,39 @@ async fn routes(
 /// The newest datasets of a route.
 async fn datasets(app: &App, route: &str, now: OffsetDateTime) -> Result<Vec<Dataset>, Error> {
     Ok(Datasets::new(&*app.documents).newest(route, MOST_DATASETS, now).await?)
+}
+
+/// One dataset, and how its runs ended.
+async fn of_dataset(app: &App, active: &Active, id: &str, days: u32) -> Result<Freshness, Error> {
+    let now = OffsetDateTime::now_utc();
+    let dataset = Datasets::new(&*app.documents).find(id).await?.dataset;
+    let routes = &active.config.routes;
+    let route = routes.iter().find(|route| Some(&route.name) == dataset.route.as_ref());
+    let completion = route.and_then(|route| route.complete.as_ref());
+    let runs = runs(app, "dataset", id, days, now).await?;
+    Ok(Freshness { runs: Some(runs), ..rules::of_dataset(&dataset, completion, days, now) })
+}
+
+async fn with_runs(
+    app: &App,
+    found: Found,
+    days: u32,
+    now: OffsetDateTime,
+) -> Result<Freshness, Error> {
+    let runs = runs(app, "table", &found.table.id, days, now).await?;
+    Ok(Freshness { runs: Some(runs), ..one(app, found, days, now).await? })
+}
+
+async fn runs(
+    app: &App,
+    member: &'static str,
+    id: &str,
+    days: u32,
+    now: OffsetDateTime,
+) -> Result<RunRate, Error> {
+    let span = Span::last(time::Duration::days(days.into()), now);
+    let runs = Runs::of(&*app.documents).newest(member, id, span, MOST_RUNS).await?;
+    Ok(rules::of_runs(&runs))
 }
 
 async fn one(app: &App, found: Found, days: u32, now: OffsetDateTime) -> Result<Freshness, Error> {

@@ -29,6 +29,8 @@ pub enum Kind {
     Table,
     /// A route that collects datasets.
     Route,
+    /// One dataset.
+    Dataset,
 }
 
 /// How fresh one table is, or the datasets of one route.
@@ -37,7 +39,7 @@ pub enum Kind {
 pub struct Freshness {
     /// What it is.
     pub kind: Kind,
-    /// The table's id, or the route's name.
+    /// The id of the table or the dataset, or the route's name.
     pub id: String,
     /// How the age stands to its target.
     pub status: Status,
@@ -62,8 +64,24 @@ pub struct Freshness {
     pub mode: Option<Mode>,
     /// How often that succeeded.
     pub objective: Objective,
+    /// How the runs ended that were reported for it; null for a route.
+    #[schema(required)]
+    pub runs: Option<RunRate>,
     /// What was read.
     pub volume: Volume,
+}
+
+/// How the runs ended that were reported for a table or a dataset, in the days that are asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRate {
+    /// How many ended well or failed.
+    pub ended: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// The part that ended well; null if none ended.
+    #[schema(required)]
+    pub success_rate: Option<f64>,
 }
 
 /// How often windows were committed, or datasets became ready, in the days that are asked for.

@@ -2,11 +2,12 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::model::{Freshness, Kind, Objective, Status, Volume};
+use super::model::{Freshness, Kind, Objective, RunRate, Status, Volume};
 use crate::{
     metadata::{
-        datasets::model::{Dataset, Status as DatasetStatus},
+        datasets::model::{Change, Dataset, Status as DatasetStatus},
         http::time::{read_time, write_time},
+        runs::model::{Run, Status as RunStatus},
         tables::{clock, rules::Checked},
         windows::model::{State, Tally},
     },
@@ -36,6 +37,7 @@ pub fn of_table(table: &Checked, state: &State, days: u32, now: OffsetDateTime) 
         mark: mark.map(|mark| mark.value.text().to_owned()),
         mode: Some(table.mode),
         objective: objective(&total, table.spec.slo, days),
+        runs: None,
         volume: Volume {
             rows: total.rows,
             last_rows: success.map(|success| success.rows),
@@ -55,38 +57,89 @@ pub fn of_route(
     days: u32,
     now: OffsetDateTime,
 ) -> Freshness {
+    of_datasets(Kind::Route, route, Some(completion), datasets, days, now)
+}
+
+/// How fresh one dataset is, by the target of the route that collects it, if one does.
+pub fn of_dataset(
+    dataset: &Dataset,
+    completion: Option<&Completion>,
+    days: u32,
+    now: OffsetDateTime,
+) -> Freshness {
+    let datasets = std::slice::from_ref(dataset);
+    of_datasets(Kind::Dataset, &dataset.id, completion, datasets, days, now)
+}
+
+/// How the runs ended.
+pub fn of_runs(runs: &[Run]) -> RunRate {
+    let count = |status| runs.iter().filter(|run| run.status == status).count() as u64;
+    let (succeeded, failed) = (count(RunStatus::Succeeded), count(RunStatus::Failed));
+    let ended = succeeded + failed;
+    RunRate { ended, failed, success_rate: ratio(succeeded, ended) }
+}
+
+/// What became of the deliveries of a dataset since a day, each of them on its own.
+fn deliveries(history: &[Change], first: &str) -> Tally {
+    let (mut total, mut begun) = (Tally::default(), None::<OffsetDateTime>);
+    for change in history {
+        let at = read_time(&change.at).ok();
+        let is_counted = change.at.get(..10).is_some_and(|day| day >= first);
+        match change.status {
+            DatasetStatus::Ready => {
+                let took = at.zip(begun.take()).map(|(to, from)| to - from);
+                if is_counted {
+                    total.committed += 1;
+                    total.seconds += took.map_or(0, |took| took.whole_seconds().unsigned_abs());
+                }
+            }
+            DatasetStatus::Failed | DatasetStatus::Quarantined => {
+                begun = None;
+                total.failed += u64::from(is_counted);
+            }
+            DatasetStatus::Archived => {}
+            _ => begun = begun.or(at),
+        }
+    }
+    total
+}
+
+fn of_datasets(
+    kind: Kind,
+    id: &str,
+    completion: Option<&Completion>,
+    datasets: &[Dataset],
+    days: u32,
+    now: OffsetDateTime,
+) -> Freshness {
     let read = |text: &String| read_time(text).ok();
     let newest = datasets.iter().filter_map(|dataset| dataset.ready_at.as_ref()).max();
     let newest = newest.and_then(read);
     let checked = datasets.iter().map(|dataset| &dataset.updated_at).max().and_then(read);
     let age = newest.map(|newest| (now - newest).max(Duration::ZERO));
-    let target = completion.freshness.and_then(|target| Duration::try_from(target).ok());
+    let promised = completion.and_then(|completion| completion.freshness);
+    let target = promised.and_then(|target| Duration::try_from(target).ok());
     let first = first_day(days, now);
     let mut total = Tally::default();
-    for dataset in datasets.iter().filter(|dataset| dataset.updated_at[..10] >= *first) {
-        match dataset.status {
-            DatasetStatus::Ready | DatasetStatus::Archived => {
-                total.committed += 1;
-                let took = dataset.ready_at.as_ref().and_then(read);
-                let took = took.zip(read(&dataset.created_at)).map(|(to, from)| to - from);
-                total.seconds += took.map_or(0, |took| took.whole_seconds().unsigned_abs());
-            }
-            DatasetStatus::Failed | DatasetStatus::Quarantined => total.failed += 1,
-            _ => {}
-        }
+    for dataset in datasets {
+        let of_it = deliveries(&dataset.history, &first);
+        total.committed += of_it.committed;
+        total.failed += of_it.failed;
+        total.seconds += of_it.seconds;
     }
     Freshness {
-        kind: Kind::Route,
-        id: route.to_owned(),
+        kind,
+        id: id.to_owned(),
         // That a dataset failed does not make older ones any fresher.
         status: status(age, None, target),
-        target_seconds: completion.freshness.map(|target| target.as_secs()),
+        target_seconds: promised.map(|target| target.as_secs()),
         newest_at: newest.map(write_time),
         age_seconds: age.and_then(|age| u64::try_from(age.whole_seconds()).ok()),
         checked_at: checked.map(write_time),
         mark: None,
         mode: None,
-        objective: objective(&total, completion.slo, days),
+        objective: objective(&total, completion.and_then(|it| it.slo), days),
+        runs: None,
         volume: Volume {
             rows: 0,
             last_rows: None,
@@ -234,21 +287,38 @@ mod tests {
             freshness: Some(std::time::Duration::from_secs(86_400)),
             slo: Some(0.5),
         };
-        let dataset = |status, created: &str, ready: Option<&str>, updated: &str| Dataset {
-            status,
-            created_at: created.to_owned(),
-            ready_at: ready.map(str::to_owned),
-            updated_at: updated.to_owned(),
-            ..Dataset::default()
+        let dataset = |history: &[(&str, DatasetStatus)]| {
+            let change = |(at, status): &(&str, _)| Change {
+                at: format!("2026-{at}:00:00.000000Z"),
+                status: *status,
+                ..Change::default()
+            };
+            let history: Vec<Change> = history.iter().map(change).collect();
+            let last = |wanted| {
+                let found = history.iter().rev().find(|it| it.status == wanted);
+                found.map(|it| it.at.clone())
+            };
+            let (ready_at, updated_at) = (last(DatasetStatus::Ready), history[0].at.clone());
+            Dataset { ready_at, updated_at, history, ..Dataset::default() }
         };
-        let (early, late) = ("2026-12-09T10:00:00.000000Z", "2026-12-09T11:00:00.000000Z");
+        use DatasetStatus::{Archived, Failed, Landing, Processing, Ready};
         let datasets = [
-            dataset(DatasetStatus::Failed, late, None, "2026-12-10T11:00:00.000000Z"),
-            dataset(DatasetStatus::Ready, early, Some(late), late),
-            dataset(DatasetStatus::Landing, late, None, late),
-            dataset(DatasetStatus::Ready, "", Some(""), "2026-11-01T00:00:00.000000Z"),
+            dataset(&[("12-10T10", Landing), ("12-10T11", Failed)]),
+            // Each delivery counts, and takes its own time; what is archived was counted before.
+            dataset(&[
+                ("11-01T00", Landing),
+                ("11-01T01", Ready),
+                ("12-09T10", Landing),
+                ("12-09T10", Processing),
+                ("12-09T11", Ready),
+                ("12-10T00", Archived),
+            ]),
+            dataset(&[("12-09T11", Landing)]),
         ];
         let found = of_route("drives", &completion, &datasets, 7, NOW);
+        let alone = of_dataset(&datasets[1], None, 60, NOW);
+        assert_eq!((alone.kind, alone.status), (Kind::Dataset, Status::Fresh), "no target");
+        assert_eq!((alone.objective.windows, alone.objective.failed), (2, 0));
         assert_eq!((found.status, found.age_seconds), (Status::Late, Some(25 * 3_600)));
         assert_eq!((found.objective.windows, found.objective.failed), (2, 1));
         assert_eq!(found.objective.budget_left, Some(0.0));

@@ -29,7 +29,7 @@ impl Preconditions {
     /// `Fields` with what cannot be read.
     pub fn read(headers: &HeaderMap, etag: Option<&str>) -> Result<Self, Error> {
         let matches = match (tags(headers, &header::IF_MATCH)?, etag) {
-            (None, Some("")) => return Err(Wrong::new("etag", "is empty").into()),
+            (_, Some("")) => return Err(Wrong::new("etag", "is empty").into()),
             (None, Some("*")) => Some(Tags::Any),
             (None, Some(etag)) => Some(Tags::OneOf(vec![ETag::new(etag)])),
             (found, _) => found,
@@ -145,5 +145,7 @@ mod tests {
         headers.insert(header::IF_MATCH, "".parse().unwrap());
         assert!(Preconditions::read(&headers, None).is_err());
         assert!(Preconditions::read(&HeaderMap::new(), Some("")).is_err());
+        headers.insert(header::IF_MATCH, "*".parse().unwrap());
+        assert!(Preconditions::read(&headers, Some("")).is_err(), "an expression gave nothing");
     }
 }

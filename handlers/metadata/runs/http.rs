@@ -109,7 +109,9 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Err
 pub async fn get(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
+    uri: Uri,
 ) -> Result<Versioned<Run>, Error> {
+    Parameters::read(&uri, &[])?;
     app.runs().find(&of(id)?).await
 }
 
@@ -121,8 +123,28 @@ pub async fn report(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Result
     Parameters::read(&uri, &[])?;
     let (id, event) = report::read(body::object(body).await?)?;
     let (run, is_new) = app.runs().take(&id, &event, OffsetDateTime::now_utc()).await?;
+    if run.resource.status == Status::Succeeded {
+        close_incidents(&app, &run.resource).await;
+    }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, run).into_response())
+}
+
+/// Closes the open incidents of a pipeline that went well. The run is recorded already, and a report
+/// of it must not fail for them: what is not closed now is closed by the next success.
+async fn close_incidents(app: &App, run: &Run) {
+    let Some(pipeline) = run.facts.pipeline.as_deref() else { return };
+    let Ok(active) = app.config.current().await else { return };
+    if active.config.alerts.channels.is_empty() {
+        return;
+    }
+    let closed = match app.alarm(&active) {
+        Ok(alarm) => alarm.succeeded(pipeline, run.facts.factory.as_deref()).await,
+        Err(error) => return tracing::warn!(%error, "incidents cannot be closed"),
+    };
+    if let Err(error) = closed {
+        tracing::warn!(%error, "incidents cannot be closed");
+    }
 }
 
 impl App {

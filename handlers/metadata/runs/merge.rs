@@ -36,6 +36,8 @@ pub struct Event {
     pub at: Option<Moment>,
     /// When the run started.
     pub started: Option<Moment>,
+    /// Whether it is the start: if it does not say when that was, it is when it arrived.
+    pub is_start: bool,
     /// What the run is about.
     pub facts: Facts,
     /// What it reads.
@@ -109,12 +111,14 @@ impl Merged {
         self.take_facts(&event.facts, &when);
         union(&mut self.inputs, &event.inputs);
         union(&mut self.outputs, &event.outputs);
-        if let Some(started) = &event.started {
-            self.start(started.clone());
-        }
         if event.attempt > self.attempt {
             self.attempt = event.attempt;
             self.cells.clear();
+            self.started = None;
+        }
+        let started = event.started.clone().or_else(|| event.is_start.then(assumed));
+        if let Some(started) = started.filter(|_| event.attempt == self.attempt) {
+            self.start(started);
         }
         if let Some(status) = event.status.filter(|_| event.attempt == self.attempt) {
             self.take_status(status, when, &event.result);

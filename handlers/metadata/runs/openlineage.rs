@@ -41,6 +41,7 @@ pub fn read(object: &Map<String, Value>) -> Result<(String, Event), Error> {
     Ok((
         id,
         Event {
+            is_start: false,
             status,
             attempt: 1,
             started: at.clone().filter(|_: &Moment| is_start),

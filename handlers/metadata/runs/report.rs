@@ -1,8 +1,6 @@
 //! What callers report of a run: an event, or a record of a run that has ended, with our names or
 //! Data Factory's.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -123,20 +121,11 @@ pub struct Report {
     /// What an activity put out, as it comes, such as `@activity('Copy').output`.
     #[schema(value_type = BTreeMap<String, Value>)]
     pub output: Map<String, Value>,
-    /// Why it failed: a text, or an object such as `@activity('Copy').error`.
+    /// Why it failed: a text, or an object such as `@activity('Copy').error`. Anything else is kept
+    /// as its JSON, so that no report of a failure is lost over its form.
     #[serde(alias = "errorMessage", alias = "ErrorMessage", alias = "message")]
-    #[schema(value_type = ReportedError)]
+    #[schema(value_type = Option<Value>)]
     pub error: Option<Value>,
-}
-
-/// An error, as it comes.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub enum ReportedError {
-    /// A message.
-    Text(String),
-    /// An object.
-    Object(BTreeMap<String, Value>),
 }
 
 /// Reads a report, in our own form or in that of OpenLineage: the run's id, and what it says.
@@ -228,6 +217,7 @@ impl Report {
             attempt,
             at: ended.or(time),
             started,
+            is_start: self.event == Some(Kind::Start),
             facts,
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),

@@ -73,17 +73,18 @@ impl<'a> Runs<'a> {
         Ok(self.0.get::<Record>(id).await?.map(|found| found.body.run()))
     }
 
-    /// The newest runs of a pipeline in a span of time, so many at most.
+    /// The newest runs in a span of time of which a member says this, so many at most.
     ///
     /// # Errors
     /// The store's failure.
-    pub async fn of_pipeline(
+    pub async fn newest(
         &self,
-        pipeline: &str,
+        member: &str,
+        value: &str,
         span: Span,
         most: usize,
     ) -> Result<Vec<Run>, StoreError> {
-        let filters = [Filter::Equals("pipeline", pipeline)];
+        let filters = [Filter::Equals(member, value)];
         let found = self.0.first(&filters, span, most).await?;
         Ok(found.iter().map(|found: &Document<Record>| found.body.run()).collect())
     }

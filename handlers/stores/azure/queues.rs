@@ -7,8 +7,9 @@ use azure_core::http::{RequestContent, XmlFormat};
 use azure_storage_queue::{
     QueueClient, QueueServiceClient, QueueServiceClientOptions,
     models::{
-        QueueClientReceiveMessagesOptions, QueueClientSendMessageOptions, QueueMessage,
-        QueueServiceClientListQueuesOptions, ReceivedMessage,
+        QueueClientPeekMessagesOptions, QueueClientReceiveMessagesOptions,
+        QueueClientSendMessageOptions, QueueMessage, QueueServiceClientListQueuesOptions,
+        ReceivedMessage,
     },
 };
 use futures::TryStreamExt;
@@ -87,6 +88,17 @@ impl Queues for AzureQueues {
         let items = attempt.run(received).await?.items.unwrap_or_default();
         let messages: Option<Vec<Message>> = items.into_iter().map(message).collect();
         messages.ok_or_else(|| attempt.garbled())
+    }
+
+    async fn peek(&self, queue: &str) -> Result<usize, StoreError> {
+        let attempt = Attempt::new("look into queue", queue);
+        let options = QueueClientPeekMessagesOptions {
+            number_of_messages: Some(32),
+            ..QueueClientPeekMessagesOptions::default()
+        };
+        let client = self.queue(&attempt, queue)?;
+        let peeked = async { client.peek_messages(Some(options)).await?.into_model() };
+        Ok(attempt.run(peeked).await?.items.unwrap_or_default().len())
     }
 
     async fn release(

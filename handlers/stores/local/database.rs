@@ -1,6 +1,11 @@
 //! One SQLite file for documents and queues, shared by all processes on a lake.
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{Connection, TransactionBehavior};
 use time::{
@@ -8,6 +13,8 @@ use time::{
     format_description::BorrowedFormatItem,
     macros::{datetime, format_description},
 };
+
+use tokio::time::timeout;
 
 use super::{
     documents::LocalDocuments,
@@ -107,14 +114,18 @@ impl Database {
         subject: &(impl fmt::Display + ?Sized),
         work: impl FnOnce(&Connection, OffsetDateTime) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let turn = self.readers.turn().await;
+        let began = Instant::now();
+        let Ok(turn) = timeout(DEADLINE, self.readers.turn()).await else {
+            let detail = format!("other queries took longer than {} s", DEADLINE.as_secs());
+            return Err(Failure::new(Fault::Unavailable, detail).about(action, subject));
+        };
         let database = Arc::clone(self);
         let work = move || {
             let found = database.readers.lend(|connection| work(connection, (database.clock)()));
             drop(turn);
             found
         };
-        blocking(action, subject, DEADLINE, work).await
+        blocking(action, subject, DEADLINE.saturating_sub(began.elapsed()), work).await
     }
 
     /// Runs a change that happens as a whole or not at all, and survives a crash when it returns.

@@ -90,6 +90,10 @@ impl Queues for LocalQueues {
             .await
     }
 
+    async fn peek(&self, queue: &str) -> Result<usize, StoreError> {
+        self.0.glance("look into", queue, |connection, now| waiting(connection, queue, now))
+    }
+
     async fn release(
         &self,
         queue: &str,
@@ -155,6 +159,16 @@ fn is_waiting(connection: &Connection, queue: &str, now: OffsetDateTime) -> Resu
         "SELECT 1 FROM messages WHERE queue = ?1 AND next_visible <= ?2 AND expires > ?2 LIMIT 1",
     )?;
     Ok(statement.exists(params![queue, to_text(now)])?)
+}
+
+fn waiting(connection: &Connection, queue: &str, now: OffsetDateTime) -> Result<usize, Failure> {
+    need(connection, queue)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM messages
+         WHERE queue = ?1 AND next_visible <= ?2 AND expires > ?2 LIMIT 32)",
+    )?;
+    let count: i64 = statement.query_row(params![queue, to_text(now)], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
 }
 
 /// Hides the messages that are next and returns them.

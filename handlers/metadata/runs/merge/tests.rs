@@ -105,12 +105,35 @@ fn any_event() -> impl Strategy<Value = Event> {
         Result { counters, error, ..Result::default() }
     });
     let ids = || proptest::collection::vec("[a-d]", 0..3);
-    (status, 1_u32..4, moment(), moment(), text(), text(), (ids(), ids()), result).prop_map(
-        |(status, attempt, at, started, pipeline, table, (inputs, outputs), result)| {
-            let facts = Facts { pipeline, table, ..Facts::default() };
-            Event { status, attempt, at, started, facts, inputs, outputs, result }
-        },
-    )
+    (status, (1_u32..4, any::<bool>()), moment(), moment(), text(), text(), (ids(), ids()), result)
+        .prop_map(
+            |(
+                status,
+                (attempt, is_start),
+                at,
+                started,
+                pipeline,
+                table,
+                (inputs, outputs),
+                result,
+            )| {
+                let facts = Facts { pipeline, table, ..Facts::default() };
+                Event { status, attempt, at, started, is_start, facts, inputs, outputs, result }
+            },
+        )
+}
+
+#[test]
+fn a_start_that_says_no_time_was_when_it_arrived_and_an_attempt_has_its_own() {
+    let mut state = Merged::default();
+    let start = Event { attempt: 1, is_start: true, ..Event::default() };
+    state.take(&start, "2026-12-01T06:00:00.000000Z");
+    state.take(&start, "2026-12-01T06:00:09.000000Z");
+    let begun = |state: &Merged| state.run("r", ARRIVED, ARRIVED).started_at;
+    assert_eq!(begun(&state).as_deref(), Some("2026-12-01T06:00:00.000000Z"));
+    state.take(&Event { attempt: 2, ..start.clone() }, "2026-12-01T08:00:00.000000Z");
+    state.take(&start, "2026-12-01T08:00:01.000000Z");
+    assert_eq!(begun(&state).as_deref(), Some("2026-12-01T08:00:00.000000Z"));
 }
 
 proptest! {

@@ -1,6 +1,9 @@
 //! `POST /api/tables/import` and `GET /api/tables/export`.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use axum::{
     Json,
