@@ -140,16 +140,6 @@ pub fn bound(kind: Kind, zone: &TimeZone, text: &str, side: Side) -> Result<Valu
     Value::parse(kind, &moment::text(kind, utc))
 }
 
-/// What the table's clock said at an instant, as a value of a type without an offset.
-fn local(kind: Kind, zone: &TimeZone, at: Timestamp) -> Result<Value, String> {
-    let clock = zone.to_datetime(at);
-    let clock = match kind.digits() {
-        None => clock.date().to_datetime(Time::midnight()),
-        Some(_) => clock,
-    };
-    Value::parse(kind, &moment::text(kind, moment::fit(kind, clock)?))
-}
-
 /// When a value of a time type was, by the table's clock; the earlier time if there are two.
 pub fn instant(value: &Value, zone: &TimeZone) -> Option<OffsetDateTime> {
     let moment: Moment = value.moment()?;

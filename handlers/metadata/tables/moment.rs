@@ -1,9 +1,8 @@
 //! Days and times as SQL Server, PostgreSQL and Data Factory write them, to the last digit.
 
 use jiff::{
-    SignedDuration, Timestamp,
+    SignedDuration,
     civil::{Date, DateTime, Time},
-    tz::TimeZone,
 };
 
 use super::kind::Kind;
@@ -20,14 +19,6 @@ pub struct Written {
     pub has_time: bool,
     /// What the clock is ahead of UTC, if that was given.
     pub offset: Option<SignedDuration>,
-}
-
-impl Written {
-    /// The instant that is meant, if an offset says which.
-    pub fn instant(&self) -> Option<Timestamp> {
-        let utc = self.at.checked_sub(self.offset?).ok()?;
-        TimeZone::UTC.to_timestamp(utc).ok()
-    }
 }
 
 /// Reads a value of a type.

@@ -1,9 +1,6 @@
 //! `POST /api/tables/import` and `GET /api/tables/export`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use axum::{
     Json,
