@@ -1,6 +1,7 @@
 //! The metadata API: through real workers on a real lake.
 
 mod datasets;
+mod examples;
 mod marks;
 mod months;
 mod pipelines;
