@@ -2,6 +2,7 @@
 
 mod between;
 mod datasets;
+mod examples;
 mod marks;
 mod months;
 mod pipelines;

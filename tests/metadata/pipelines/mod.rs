@@ -2,6 +2,7 @@
 
 mod expression;
 mod postgres;
+mod snippets;
 mod walk;
 
 use std::{collections::BTreeMap, fs, path::Path, path::PathBuf};
