@@ -175,7 +175,7 @@ async fn a_mark_of_another_column_is_no_bound() {
     let again = json!({"runId": "r2", "upper": "50"});
     let (status, problem) = site.post("tables/counter/windows", again.clone()).await;
     assert_eq!(status, 409, "{problem}");
-    assert!(problem["detail"].as_str().unwrap().contains("is a value of n"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("is of the column n"), "{problem}");
     let (_, mark) = site.get("tables/counter/mark").await;
     let setting = json!({"value": "20"});
     let address = format!("tables/counter/mark?etag={}", mark["etag"].as_str().unwrap());

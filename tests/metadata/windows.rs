@@ -247,7 +247,7 @@ async fn files_without_rows_go_and_no_others() {
     write(&format!("{id}/line.csv"), b"1,2\n");
     write(&format!("{id}/quote.txt"), b"5\" pipe\n6\n7\n");
     write(&format!("{id}/part-1.parquet"), &parquet_file(3));
-    write(&format!("{id}/README.txt"), b"");
+    write(&format!("{id}/rows.csv"), b"a,b\n1,2\n");
     write(&format!("{id}/broken.parquet"), b"PAR1");
     write(&format!("{id}/what.bin"), b"");
     write(&format!("{id}/row.jsonl"), b"{\"n\": 1}\n");
